@@ -1,0 +1,62 @@
+/** How a layer (or the config) of an image gets, or got, into the registry. */
+export type LayerState = "waiting" | "sending" | "sent" | "present";
+
+/** The way an image takes: the engine pushes, kpush uploads, or nothing had to be sent. */
+export type RouteName = "daemon" | "direct" | "none";
+
+/**
+ * What happens during an operation, as data; a reporter draws it. Order: `registry` and `engine` once
+ * (in either order), then for each image `plan`, any number of `layer`, and one `done` or `failed`.
+ */
+export type KpushEvent =
+  /** Something began that may take a moment; replaced by the next event of the kind. For spinners. */
+  | { type: "phase"; text: string }
+  | {
+      type: "registry";
+      context: string;
+      namespace: string;
+      pod: string;
+      /** What nodes put in front of a repository to pull, e.g. `localhost:5000`. */
+      pullAddress: string;
+    }
+  /** Where images come from, e.g. `Docker 28.5.2 at unix:///var/run/docker.sock`. */
+  | { type: "engine"; name: string }
+  | { type: "plan"; image: string; route: RouteName; reason: string }
+  | {
+      type: "layer";
+      image: string;
+      /** The engine's short id or the blob's digest; unique within one image. */
+      id: string;
+      state: LayerState;
+      /** Bytes so far, as counted by the sender; at most `totalBytes` where that is known (> 0). */
+      sentBytes: number;
+      totalBytes: number;
+    }
+  /** The push of one image began anew: what was reported of its layers no longer holds. */
+  | { type: "restart"; image: string; reason: string }
+  | { type: "done"; image: PushedImage }
+  | { type: "failed"; image: string; error: unknown }
+  | { type: "warning"; message: string; hint?: string }
+  /** For `-v`: requests, choices, timings; one line. */
+  | { type: "debug"; message: string };
+
+/** Receives events in order. Must not throw and must not block. */
+export type Report = (event: KpushEvent) => void;
+
+/** What became of one image that was pushed. */
+export interface PushedImage {
+  /** As the user named it. */
+  image: string;
+  /** What any node can pull: `localhost:5000/myapp:dev@sha256:…`. */
+  pullRef: string;
+  /** Digest of the top manifest that the registry serves under the tag: `sha256:` and 64 hex digits. */
+  digest: string;
+  /** All the tags that now name this digest in the repository. */
+  tags: string[];
+  route: RouteName;
+  layers: { total: number; sent: number };
+  /** Bytes that were sent, and bytes of the whole image; 0 where the engine did not tell. */
+  sentBytes: number;
+  totalBytes: number;
+  milliseconds: number;
+}
