@@ -1,0 +1,50 @@
+import type { ClusterOptions, RegistryOptions, Surroundings } from "../cluster/types.ts";
+import type { EngineOptions, LocalImage } from "../engine/types.ts";
+import type { PushedImage, Report } from "../events.ts";
+import type { Connect } from "../tunnel/types.ts";
+
+export interface PushOptions extends ClusterOptions, RegistryOptions, EngineOptions {
+  /** Image names, ids, or archive files, as on the command line. */
+  images: readonly string[];
+  /** `NAME[:TAG]` in the registry; with one image only. */
+  name?: string | undefined;
+  /** More tags in the same repository. */
+  tags?: readonly string[] | undefined;
+  platform?: string | undefined;
+  /** `auto` unless given; for tests, and to work round an engine. */
+  route?: "auto" | "daemon" | "direct" | undefined;
+  /** Bound of the whole push in milliseconds. */
+  timeout?: number | undefined;
+}
+
+/** What surrounds a use case: everything it may touch besides its options. */
+export interface Context {
+  surroundings: Surroundings;
+  report: Report;
+  signal: AbortSignal;
+}
+
+/** Where in the registry an image goes. */
+export interface Target {
+  repository: string;
+  /** The first is the one of the printed reference. */
+  tags: [string, ...string[]];
+  pullAddress: string;
+}
+
+/** What a route works with. */
+export interface RouteContext {
+  connect: Connect;
+  report: Report;
+  signal: AbortSignal;
+}
+
+/** What a route says it pushed. */
+export interface RouteResult {
+  /** Digest of the manifest that the target's first tag must now name. */
+  digest: string;
+}
+
+export type ImageOutcome = PushedImage | { image: string; error: unknown };
+
+export type { LocalImage };

@@ -1,0 +1,30 @@
+import type { Readable } from "node:stream";
+
+export interface Manifest {
+  digest: string;
+  mediaType: string;
+  /** The exact bytes, at most 4 MiB. */
+  bytes: Buffer;
+}
+
+/** Something that can be read again from any offset until the registry has taken it. */
+export interface BlobSource {
+  digest: string;
+  size: number;
+  open: (offset: number) => Readable | Promise<Readable>;
+}
+
+/** OCI distribution client over `connect()`. Errors are KpushErrors `REGISTRY_*`, `PUSH_REJECTED`, or what `connect` threw. */
+export interface RegistryClient extends AsyncDisposable {
+  /** `GET /v2/`: the only proof that a registry listens there. */
+  ping(): Promise<void>;
+  headManifest(repository: string, reference: string): Promise<{ digest: string; mediaType: string } | undefined>;
+  getManifest(repository: string, reference: string): Promise<Manifest | undefined>;
+  putManifest(repository: string, reference: string, manifest: Omit<Manifest, "digest">): Promise<{ digest: string }>;
+  deleteManifest(repository: string, reference: string): Promise<void>;
+  hasBlob(repository: string, digest: string): Promise<boolean>;
+  /** A stream of the blob; the caller checks the digest. */
+  getBlob(repository: string, digest: string): Promise<Readable>;
+  /** @param onBytes - called with the offset that the registry has surely not refused so far */
+  uploadBlob(repository: string, blob: BlobSource, onBytes?: (sent: number) => void): Promise<void>;
+}
