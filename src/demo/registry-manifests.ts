@@ -1,6 +1,7 @@
+import { digestOf } from "../image/digest.ts";
 import { answerJson, RegistryRefusal } from "./registry-answers.ts";
 import { digestPattern, unsupported, type RegistryRequest } from "./registry-blobs.ts";
-import { digestOf, type Repository, type StoredManifest } from "./registry-store.ts";
+import type { Repository, StoredManifest } from "./registry-store.ts";
 
 /** Bytes that a manifest may have; the specification asks registries to take 4 MiB at least. */
 const manifestLimit = 4 * 1024 * 1024;

@@ -116,8 +116,3 @@ export class RegistryStore implements AsyncDisposable {
     return join(this.#directory, digest.replace(":", "-"));
   }
 }
-
-/** What `Docker-Content-Digest` says of these bytes: `sha256:` and 64 hex digits. */
-export function digestOf(bytes: Uint8Array): string {
-  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
-}
