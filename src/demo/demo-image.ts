@@ -35,7 +35,7 @@ export async function writeDemoImage(options: DemoImageOptions): Promise<DemoIma
   for (let number = 1; number <= count; number++) {
     layers.push(await tarOf([[`demo/layer-${number}`, noise(`${seed}/${number}`, layerBytes)]]));
   }
-  const diffIds = layers.map(digestOf);
+  const diffIds = layers.map((layer) => digestOf(layer));
   const config = json({
     architecture: "amd64",
     os: "linux",
