@@ -1,0 +1,57 @@
+import { KpushError, messageOf } from "../errors.ts";
+import type { Style } from "./terminal.ts";
+
+/** How an error is told. */
+export interface FailureStyle {
+  style: Style;
+  /** With code, causes and stack. */
+  verbose: boolean;
+  /** Put in front where several images were pushed. */
+  image?: string | undefined;
+}
+
+const isBug = "this is a bug in kpush; please report it, with what the same command says with -v";
+
+/**
+ * `error: what failed, and why` and `hint: what helps`. What is no {@link KpushError} is a bug, and is
+ * told with its causes; a stack comes only with `-v`.
+ */
+export function failureText(error: unknown, { style, verbose, image }: FailureStyle): string {
+  const expected = error instanceof KpushError;
+  const about = image === undefined ? "" : `${image}: `;
+  const lines = [`${style.bad("error:")} ${about}${expected ? messageOf(error) : nameAndMessage(error)}`];
+  if (verbose || !expected) lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
+  const hint = expected ? error.hint : isBug;
+  if (hint !== undefined) lines.push(`${style.strong("hint:")} ${hint}`);
+  if (verbose) {
+    if (expected) lines.push(style.faint(`code: ${error.code}`));
+    lines.push(style.faint(stackOf(error)));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The messages of `cause`, of its cause, and so on; a chain that bites its tail ends. */
+export function causes(error: unknown): string[] {
+  const seen = new Set<unknown>([error]);
+  const chain: string[] = [];
+  let cause = error instanceof Error ? error.cause : undefined;
+  while (cause !== undefined && cause !== null && !seen.has(cause)) {
+    seen.add(cause);
+    chain.push(nameAndMessage(cause));
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return chain;
+}
+
+function nameAndMessage(error: unknown): string {
+  if (!(error instanceof Error)) return messageOf(error);
+  // Under these names a message says it all, and a class name only puzzles.
+  if (error.name === "Error" || error instanceof KpushError) return messageOf(error);
+  return error.message === "" ? error.name : `${error.name}: ${error.message}`;
+}
+
+function stackOf(error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const frames = stack.split("\n").filter((line) => line.startsWith("    at "));
+  return frames.length > 0 ? frames.join("\n") : "    (no stack)";
+}

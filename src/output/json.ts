@@ -1,0 +1,97 @@
+import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
+import type { KpushEvent, PushedImage, RouteName } from "../events.ts";
+
+/** What `--json` writes: one document on stdout, whatever happens. New fields may come; none goes. */
+export interface JsonDocument {
+  version: 1;
+  /** Whether all went well; the exit status says the same. */
+  ok: boolean;
+  /** One for each image of the command line, in its order; empty where it did not come to that. */
+  images: (JsonImage | JsonFailedImage)[];
+  /** The registry pod, as soon as it was found. */
+  registry?: { context: string; namespace: string; pod: string; pullAddress: string };
+  /** Container engine that the images came from. */
+  engine?: string;
+  warnings: { message: string; hint?: string }[];
+  /** What kept all images from being pushed. */
+  error?: JsonError;
+}
+
+export interface JsonImage {
+  image: string;
+  pullRef: string;
+  digest: string;
+  tags: string[];
+  route: RouteName;
+  layersSent: number;
+  layersTotal: number;
+  sentBytes: number;
+  totalBytes: number;
+  milliseconds: number;
+}
+
+export interface JsonFailedImage {
+  image: string;
+  error: JsonError;
+}
+
+export interface JsonError {
+  code: ErrorCode | "INTERRUPTED";
+  message: string;
+  hint?: string;
+}
+
+/** Collects what happens for the document. */
+export interface JsonCollector {
+  take(event: KpushEvent): void;
+  /** @param end - the outcomes, or what ended everything */
+  document(end: { images: readonly JsonOutcome[] } | { error: unknown }): JsonDocument;
+}
+
+type JsonOutcome = PushedImage | { image: string; error: unknown };
+
+/** Starts a document. */
+export function openJson(): JsonCollector {
+  const head: Pick<JsonDocument, "registry" | "engine"> = {};
+  const warnings: JsonDocument["warnings"] = [];
+  return {
+    take(event) {
+      if (event.type === "registry") {
+        const { context, namespace, pod, pullAddress } = event;
+        head.registry = { context, namespace, pod, pullAddress };
+      } else if (event.type === "engine") {
+        head.engine = event.name;
+      } else if (event.type === "warning") {
+        const { message, hint } = event;
+        warnings.push({ message, ...(hint !== undefined && { hint }) });
+      } else if (event.type === "restart") {
+        warnings.push({ message: `${event.image} starts over: ${event.reason}` });
+      }
+    },
+    document(end) {
+      if ("error" in end) {
+        return { version: 1, ok: false, images: [], ...head, warnings, error: jsonError(end.error) };
+      }
+      const images = end.images.map(jsonImage);
+      return { version: 1, ok: !images.some((image) => "error" in image), images, ...head, warnings };
+    },
+  };
+}
+
+function jsonImage(outcome: JsonOutcome): JsonImage | JsonFailedImage {
+  if ("error" in outcome) return { image: outcome.image, error: jsonError(outcome.error) };
+  const { image, pullRef, digest, tags, route, layers } = outcome;
+  const { sentBytes, totalBytes, milliseconds } = outcome;
+  const sizes = { layersSent: layers.sent, layersTotal: layers.total, sentBytes, totalBytes };
+  return { image, pullRef, digest, tags, route, ...sizes, milliseconds: Math.round(milliseconds) };
+}
+
+/** What is no KpushError is `UNEXPECTED`; an interruption is told by its name. */
+export function jsonError(error: unknown): JsonError {
+  if (error instanceof KpushError) {
+    const { code, message, hint } = error;
+    return { code, message, ...(hint !== undefined && { hint }) };
+  }
+  const interrupted = error instanceof Error && error.name === "Interrupted";
+  return { code: interrupted ? "INTERRUPTED" : "UNEXPECTED", message: messageOf(error) };
+}

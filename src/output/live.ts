@@ -1,0 +1,68 @@
+import { formatBytes, formatPercent, formatRate, formatTimeLeft } from "./format.ts";
+import type { ImageProgress, LayerProgress, Progress } from "./progress.ts";
+import { pad, truncate, widthOf } from "./width.ts";
+
+export interface LiveSize {
+  /** Columns that a line may take; longer ones are cut. */
+  columns: number;
+  /** Lines that there may be. */
+  rows: number;
+}
+
+/**
+ * The lines that are redrawn while something is under way, without the spinner in front of the first:
+ * one for each image, and below it its layers that are being sent, as far as there is room.
+ */
+export function liveLines(progress: Progress, now: number, { columns, rows }: LiveSize): string[] {
+  const images = progress.images(now);
+  if (images.length === 0) return [truncate(`${progress.phase() ?? "working"} …`, columns)];
+  const label = Math.max(...images.map(({ image }) => widthOf(image)));
+  const room = Math.max(0, rows - images.length);
+  const most = Math.floor(room / images.length);
+  return images.flatMap((image) => [
+    truncate(`${pad(image.image, Math.min(label, 32))}  ${imageText(image)}`, columns),
+    ...layerLines(image.layers, most).map((line) => truncate(line, columns)),
+  ]);
+}
+
+/** `45 %  14.2 MB of 31.2 MB  5.1 MB/s  3 s left`; what matters most stands first, as lines get cut. */
+export function imageText(image: ImageProgress): string {
+  const { sentBytes, totalBytes, layersSent, layersToSend, rate, timeLeft } = image;
+  if (image.layers.length === 0) return "preparing";
+  if (layersToSend === 0 || (layersSent === layersToSend && sentBytes >= totalBytes)) {
+    return "waiting for the registry";
+  }
+  if (totalBytes === 0) {
+    const sent = sentBytes > 0 ? `  ${formatBytes(sentBytes)}` : "";
+    return `${layersSent} of ${layersToSend} layers${sent}`;
+  }
+  const parts = [
+    formatPercent(sentBytes, totalBytes),
+    `${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`,
+  ];
+  if (sentBytes >= totalBytes) return [...parts, "waiting for the registry"].join("  ");
+  if (rate !== undefined) parts.push(formatRate(rate));
+  const left = timeLeft === undefined ? "" : formatTimeLeft(timeLeft);
+  if (left !== "") parts.push(left);
+  return parts.join("  ");
+}
+
+function layerLines(layers: readonly LayerProgress[], most: number): string[] {
+  const sending = layers.filter(({ state }) => state === "sending");
+  // A single layer would only repeat the image's own line.
+  if (layers.filter(({ state }) => state !== "present").length < 2) return [];
+  return sending.slice(0, most).map(layerLine);
+}
+
+function layerLine({ id, sentBytes, totalBytes }: LayerProgress): string {
+  const bytes =
+    totalBytes > 0
+      ? `${pad(formatPercent(sentBytes, totalBytes), 4)}  ${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`
+      : formatBytes(sentBytes);
+  return `    ${shortId(id)}  ${bytes}`;
+}
+
+/** Twelve hex digits, as engines show them. */
+function shortId(id: string): string {
+  return id.replace(/^sha256:/, "").slice(0, 12);
+}

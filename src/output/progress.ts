@@ -1,0 +1,105 @@
+import type { KpushEvent, LayerState } from "../events.ts";
+import { openRateMeter, type RateMeter } from "./rate.ts";
+
+export interface LayerProgress {
+  id: string;
+  state: LayerState;
+  sentBytes: number;
+  totalBytes: number;
+}
+
+/** One image that is under way. */
+export interface ImageProgress {
+  image: string;
+  layers: LayerProgress[];
+  /** Of the layers that must be sent: those that the registry has already do not count. */
+  sentBytes: number;
+  totalBytes: number;
+  layersSent: number;
+  layersToSend: number;
+  /** Bytes a second, where it is known. */
+  rate: number | undefined;
+  /** Milliseconds until all bytes have left, where it can be guessed. */
+  timeLeft: number | undefined;
+}
+
+/** What is under way, added up from events. Knows no terminal. */
+export interface Progress {
+  take(event: KpushEvent, now: number): void;
+  /** Images in the order in which they began; those that ended are not among them. */
+  images(now: number): ImageProgress[];
+  /** What happens now beside the images, e.g. `finding the registry`. */
+  phase(): string | undefined;
+}
+
+interface Entry {
+  layers: Map<string, LayerProgress>;
+  meter: RateMeter;
+}
+
+/** Starts with nothing under way. */
+export function openProgress(): Progress {
+  const entries = new Map<string, Entry>();
+  let phase: string | undefined;
+  const begin = (image: string) => {
+    const entry = { layers: new Map<string, LayerProgress>(), meter: openRateMeter() };
+    entries.set(image, entry);
+    return entry;
+  };
+  return {
+    take(event, now) {
+      switch (event.type) {
+        case "phase":
+          phase = event.text;
+          break;
+        case "plan":
+        case "restart":
+          begin(event.image);
+          break;
+        case "layer": {
+          const { layers, meter } = entries.get(event.image) ?? begin(event.image);
+          const { id, state, sentBytes, totalBytes } = event;
+          layers.set(id, { id, state, sentBytes, totalBytes });
+          meter.feed(now, bytesSent([...layers.values()]));
+          break;
+        }
+        case "done":
+          entries.delete(event.image.image);
+          break;
+        case "failed":
+          entries.delete(event.image);
+          break;
+        case "registry":
+        case "engine":
+        case "warning":
+        case "debug":
+          break;
+      }
+    },
+    images: (now) => [...entries].map(([image, entry]) => summarize(image, entry, now)),
+    phase: () => phase,
+  };
+}
+
+function summarize(image: string, { layers, meter }: Entry, now: number): ImageProgress {
+  const all = [...layers.values()];
+  const toSend = all.filter((layer) => layer.state !== "present");
+  const sentBytes = bytesSent(all);
+  const totalBytes = toSend.reduce((sum, layer) => sum + layer.totalBytes, 0);
+  const rate = meter.rate(now);
+  const left = totalBytes - sentBytes;
+  return {
+    image,
+    layers: all,
+    sentBytes,
+    totalBytes,
+    layersSent: toSend.filter((layer) => layer.state === "sent").length,
+    layersToSend: toSend.length,
+    rate,
+    timeLeft: rate !== undefined && rate > 0 && left > 0 ? (left / rate) * 1000 : undefined,
+  };
+}
+
+function bytesSent(layers: readonly LayerProgress[]): number {
+  return layers.reduce((sum, layer) => sum + (layer.state === "present" ? 0 : layer.sentBytes), 0);
+}

@@ -1,0 +1,41 @@
+import type { KpushEvent } from "../events.ts";
+import { doneText, registryText, stepLine, warningText } from "./lines.ts";
+import type { Shown } from "./reporter.ts";
+
+/** Turns events into the lines that stay, with their line breaks; undefined where there is none. */
+export function stepLines(shown: Shown): (event: KpushEvent) => string | undefined {
+  const { style, symbols, labelWidth } = shown;
+  const started = shown.now();
+  const done = (label: string, text: string) =>
+    `${stepLine(style.good(symbols.done), label, text, labelWidth)}\n`;
+  const debug = (text: string) => {
+    if (!shown.verbose) return undefined;
+    const seconds = ((shown.now() - started) / 1000).toFixed(3);
+    return `${style.faint(`${symbols.debug} ${seconds} s  ${text}`)}\n`;
+  };
+  return (event) => {
+    switch (event.type) {
+      case "registry":
+        return done("registry", registryText(event));
+      case "engine":
+        return done("engine", event.name);
+      case "plan":
+        return debug(`${event.image}: route ${event.route}: ${event.reason}`);
+      case "restart":
+        return warningText(`${event.image} starts over: ${event.reason}`, undefined, style);
+      case "done":
+        return done(event.image.image, doneText(event.image));
+      case "failed":
+        if (!shown.several) return undefined;
+        return `${stepLine(style.bad(symbols.failed), event.image, "failed", labelWidth)}\n`;
+      case "warning":
+        return warningText(event.message, event.hint, style);
+      case "debug":
+        return debug(event.message);
+      case "phase":
+        return debug(event.text);
+      case "layer":
+        return undefined;
+    }
+  };
+}
