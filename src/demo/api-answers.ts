@@ -71,7 +71,7 @@ export function checkAccess(
   if (!findPod(state, namespace, name)) return podNotFound(name);
   const ports = query.getAll("ports").flatMap((list) => list.split(",").map(Number));
   if (!ports.length || !ports.every((port) => Number.isInteger(port) && port > 0 && port < 65536)) {
-    return statusAnswer(400, "BadRequest", 'query parameter "port" is required');
+    return { status: 400, body: 'query parameter "port" is required' };
   }
   const offered = request.headers["sec-websocket-protocol"]?.split(",") ?? [];
   // golang.org/x/net/websocket refuses like this, with nothing in the body.
@@ -82,10 +82,11 @@ export function checkAccess(
 
 /** Writes a whole HTTP answer to a socket that asked for an upgrade, and closes it. */
 export function answerText(socket: Duplex, status: number, body: unknown): void {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const plain = typeof body === "string";
+  const text = plain ? body : JSON.stringify(body);
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
-    "Content-Type: application/json",
+    `Content-Type: ${plain ? "text/plain" : "application/json"}`,
     `Content-Length: ${Buffer.byteLength(text)}`,
     "Connection: close",
   ];

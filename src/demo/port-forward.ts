@@ -32,11 +32,9 @@ export function servePortForward(
   socket.binaryType = "nodebuffer";
   const streams = new Map<number, Duplex>();
   for (const [index, port] of ports.entries()) {
-    const frame = Uint8Array.of(0, port & 0xff, port >>> 8);
-    for (const channel of [2 * index, 2 * index + 1]) {
-      frame[0] = channel;
-      socket.send(Uint8Array.from(frame));
-    }
+    const portBytes = Uint8Array.of(port & 0xff, port >>> 8);
+    send(socket, 2 * index, portBytes);
+    send(socket, 2 * index + 1, portBytes);
   }
 
   socket.on("error", () => socket.terminate());
@@ -48,31 +46,28 @@ export function servePortForward(
     const stream = streams.get(message[0] ?? -1);
     // Empty messages, unknown channels and late data are ignored, as the real servers do.
     if (!stream?.writable || message.length < 2) return;
-    if (stream.write(message.subarray(1))) return;
-    socket.pause();
-    stream.once("drain", () => socket.resume());
+    if (!stream.write(message.subarray(1))) socket.pause();
   });
 
-  // What the client sends before the pod has answered must wait.
+  // What the client sends before every port is dialled must wait.
+  let dialling = ports.length;
   socket.pause();
-  const ended = ports.map(async (port, index) => {
+  const forwardPort = async (port: number, index: number): Promise<void> => {
     try {
-      const stream = await dial(port);
-      if (socket.readyState !== socket.OPEN) return stream.destroy();
+      const stream = await dial(port).finally(() => {
+        dialling -= 1;
+        if (dialling === 0) socket.resume();
+      });
       streams.set(2 * index, stream);
-      if (streams.size === ports.length) socket.resume();
+      stream.on("drain", () => socket.resume());
+      if (socket.readyState === socket.CLOSED) stream.destroy();
       await forwardToClient(stream, socket, 2 * index);
-      await new Promise((resolve) => setTimeout(resolve, closeDelay));
+      await new Promise((resolve) => setTimeout(resolve, closeDelay).unref());
     } catch (error) {
-      send(
-        socket,
-        2 * index + 1,
-        Buffer.from(`error forwarding port ${port} to pod: ${messageOf(error)}`),
-      );
+      send(socket, 2 * index + 1, Buffer.from(failureText(port, error)));
     }
-    return undefined;
-  });
-  void Promise.all(ended).then(() => {
+  };
+  void Promise.all(ports.map(forwardPort)).then(() => {
     socket.resume(); // else the answer to the close frame is never read
     socket.close(1000);
   });
@@ -103,4 +98,16 @@ function send(socket: WebSocket, channel: number, payload: Uint8Array, sent?: ()
   message[0] = channel;
   message.set(payload, 1);
   socket.send(message, sent);
+}
+
+/** A failure in the words of containerd, which clients tell the causes by. */
+function failureText(port: number, error: unknown): string {
+  const address = `127.0.0.1:${port}`;
+  const words: Record<string, string> = {
+    ECONNREFUSED: `failed to connect to localhost:${port}: dial tcp4 ${address}: connect: connection refused`,
+    ECONNRESET: `readfrom tcp4 ${address}: write: connection reset by peer`,
+    EPIPE: `readfrom tcp4 ${address}: write: broken pipe`,
+  };
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return `error forwarding port ${port} to pod demo, uid : ${words[code] ?? messageOf(error)}`;
 }

@@ -60,9 +60,9 @@ export function answerJson(
   const bytes = Buffer.from(JSON.stringify(body));
   response
     .writeHead(status, {
+      ...headers,
       "content-type": "application/json",
       "content-length": bytes.length,
-      ...headers,
     })
     .end(bytes);
 }

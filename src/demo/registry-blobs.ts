@@ -51,7 +51,7 @@ export async function answerBlob(exchange: RegistryRequest, digest: string): Pro
 
 /** `POST /v2/NAME/blobs/uploads/`: begins an upload, mounts a blob, or takes a whole one. */
 export async function beginUpload(exchange: RegistryRequest): Promise<void> {
-  const { store, request, response, query, name } = exchange;
+  const { store, request, query, name } = exchange;
   if (request.method !== "POST") throw unsupported();
   const mount = query.get("mount") ?? "";
   if (store.repositories.get(query.get("from") ?? "")?.blobs.has(mount)) {
@@ -62,7 +62,7 @@ export async function beginUpload(exchange: RegistryRequest): Promise<void> {
   const upload = await store.begin(name);
   const digest = query.get("digest");
   if (digest) await finish(exchange, upload, digest);
-  else response.writeHead(202, progressHeaders(exchange, upload)).end();
+  else answerAccepted(exchange, upload);
 }
 
 /** `PATCH`, `PUT`, `GET` and `DELETE` of `/v2/NAME/blobs/uploads/ID`. */
@@ -85,7 +85,7 @@ async function takeTurn(exchange: RegistryRequest, upload: Upload): Promise<void
   switch (request.method) {
     case "PATCH":
       await append(exchange, upload);
-      response.writeHead(202, progressHeaders(exchange, upload)).end();
+      answerAccepted(exchange, upload);
       return;
     case "PUT":
       await finish(exchange, upload, query.get("digest") ?? "");
@@ -135,6 +135,11 @@ async function finish(exchange: RegistryRequest, upload: Upload, digest: string)
   answerCreated(exchange, digest);
 }
 
+function answerAccepted(exchange: RegistryRequest, upload: Upload): void {
+  const headers = { ...progressHeaders(exchange, upload), "content-length": 0 };
+  exchange.response.writeHead(202, headers).end();
+}
+
 function answerCreated({ response, name, location }: RegistryRequest, digest: string): void {
   response
     .writeHead(201, {
@@ -154,7 +159,6 @@ function progressHeaders(
     // Nothing at all reads as 0-0 too, as distribution has it.
     range: `0-${Math.max(0, upload.size - 1)}`,
     "docker-upload-uuid": upload.id,
-    "content-length": "0",
   };
 }
 
