@@ -1,0 +1,64 @@
+import type { LocalImage } from "../engine/types.ts";
+import type { RouteName } from "../events.ts";
+
+/** What the registry holds under the target's first tag, as far as the comparison needs it. */
+export interface RemoteImage {
+  /** Digest of the manifest or index that the tag names. */
+  digest: string;
+  /** Digest of the config blob, where the tag names one manifest and not an index. */
+  configDigest: string | undefined;
+}
+
+/** What is known when the route of one image is chosen. */
+export interface PlanFacts {
+  /** Undefined for an archive. */
+  local: LocalImage | undefined;
+  /** Of an archive that holds one image of Docker's own format; undefined where it is not known so early. */
+  configDigest?: string | undefined;
+  store: "graph" | "containerd" | "podman" | undefined;
+  remote: RemoteImage | undefined;
+  /** What the user asked for. */
+  route: "auto" | "daemon" | "direct";
+  /** The user asked for one platform out of several. */
+  platform: string | undefined;
+}
+
+/** `daemon` still has to be proven: the engine may not reach kpush's port. */
+export interface Plan {
+  route: RouteName;
+  reason: string;
+}
+
+/**
+ * Whether the registry already serves this very image under this tag. Equal diff_ids would not do:
+ * an image whose CMD alone changed keeps them all.
+ *
+ * A graph store and Podman name an image by its config's digest; a containerd store by the digest of
+ * the top manifest, and where not all of an index is there locally the engine pushes one of its
+ * manifests, so the registry then holds that one.
+ */
+export function isUnchanged({ local, configDigest, store, remote, platform }: PlanFacts): boolean {
+  if (!remote) return false;
+  if (!local) return configDigest !== undefined && remote.configDigest === configDigest;
+  if (store !== "containerd") return remote.configDigest === local.id;
+  const available = local.manifests.filter((manifest) => manifest.available);
+  if (platform !== undefined) {
+    return available.some((one) => one.digest === remote.digest && one.kind === "image" && one.platform === platform);
+  }
+  if (remote.digest === local.id) return true;
+  const complete = available.length === local.manifests.length;
+  return !complete && available.some((one) => one.digest === remote.digest && one.kind === "image");
+}
+
+/** Chooses the way of one image. Pure; tested as a table. */
+export function plan(facts: PlanFacts): Plan {
+  if (isUnchanged(facts)) return { route: "none", reason: "the registry already serves this image under this tag" };
+  if (!facts.local) return { route: "direct", reason: "it comes from an archive" };
+  if (facts.route === "direct") return { route: "direct", reason: "--route direct" };
+  if (facts.route === "daemon") return { route: "daemon", reason: "--route daemon" };
+  if (facts.local.names.length === 0 && facts.store !== "podman") {
+    // Removing the temporary tag would remove the image's last name, and so the image.
+    return { route: "direct", reason: "the image has no name of its own that would keep it" };
+  }
+  return { route: "daemon", reason: "the engine can push by itself" };
+}

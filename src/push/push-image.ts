@@ -1,0 +1,144 @@
+import { KpushError, messageOf } from "../errors.ts";
+import type { PushedImage, RouteName } from "../events.ts";
+import { parseManifest } from "../image/manifest.ts";
+import type { Manifest } from "../registry/types.ts";
+import { daemonRoute } from "./daemon-route.ts";
+import { directRoute } from "./direct-route.ts";
+import type { Listening } from "./listening.ts";
+import { plan, type Plan, type RemoteImage } from "./plan.ts";
+import type { Session } from "./session.ts";
+import type { Source } from "./sources.ts";
+import { openTally } from "./tally.ts";
+import type { Context, PushOptions, Target } from "./types.ts";
+import { verify } from "./verify.ts";
+
+/** All that the push of one image works with. */
+export interface PushJob {
+  source: Exclude<Source, { kind: "missing" }>;
+  target: Target;
+  options: PushOptions;
+  session: Session;
+  listening: Listening;
+  context: Context;
+}
+
+/**
+ * Pushes one image: compares, chooses the route, sends, verifies. If the registry pod was replaced and
+ * the new one has lost what was sent, it starts over, once.
+ *
+ * @throws KpushError
+ */
+export async function pushImage(job: PushJob): Promise<PushedImage> {
+  const { source, target, session, context } = job;
+  const { image } = source.request;
+  const started = performance.now();
+  const tally = openTally(context.report);
+  const inside: PushJob = { ...job, context: { ...context, report: tally.report } };
+
+  const remote = await session.registry.getManifest(target.repository, target.tags[0]);
+  let chosen = await chooseRoute(inside, describe(remote));
+  context.report({ type: "plan", image, ...chosen });
+
+  let digest = remote?.digest ?? "";
+  if (chosen.route !== "none") ({ digest, plan: chosen } = await send(inside, chosen));
+  await verify({ registry: session.registry, target, digest, held: chosen.route === "none" ? remote : undefined, report: context.report });
+
+  const [tag] = target.tags;
+  const done: PushedImage = {
+    image,
+    pullRef: `${target.pullAddress}/${target.repository}:${tag}@${digest}`,
+    digest,
+    tags: [...target.tags],
+    route: chosen.route,
+    ...tally.totals(),
+    milliseconds: Math.round(performance.now() - started),
+  };
+  context.report({ type: "done", image: done });
+  return done;
+}
+
+/** Plans, and has the engine prove that it reaches kpush's port before the daemon route is taken. */
+async function chooseRoute(job: PushJob, remote: RemoteImage | undefined): Promise<Plan> {
+  const { source, options, session, listening } = job;
+  const chosen = plan({
+    local: source.kind === "engine" ? source.local : undefined,
+    configDigest: source.kind === "archive" ? source.archive.id : undefined,
+    store: source.kind === "engine" ? source.engine.store : undefined,
+    remote,
+    route: options.route ?? "auto",
+    platform: options.platform,
+  });
+  if (chosen.route === "none" || remote) {
+    if (chosen.route !== "daemon") return chosen;
+  } else {
+    // Before an engine is told of the port, or a byte is sent: is what listens there a registry?
+    await session.registry.ping();
+  }
+  if (chosen.route !== "daemon" || source.kind !== "engine") return chosen;
+  const { reached } = await listening.reach(source.engine);
+  if (reached) return chosen;
+  if (options.route === "daemon") {
+    throw new KpushError("ENGINE_FAILED", `${source.engine.name} cannot reach a port of this machine`, {
+      hint: "leave out --route daemon: kpush then uploads the image itself",
+    });
+  }
+  return { route: "direct", reason: "the engine cannot reach a port of this machine" };
+}
+
+async function send(job: PushJob, chosen: Plan): Promise<{ digest: string; plan: Plan }> {
+  const { session, context, source } = job;
+  const generation = session.generation;
+  try {
+    return { digest: await sendOnce(job, chosen), plan: chosen };
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const next = remedy(error, chosen, session.generation !== generation);
+    if (!next) throw error;
+    context.report({ type: "restart", image: source.request.image, reason: next.reason });
+    return { digest: await sendOnce(job, next), plan: next };
+  }
+}
+
+/** What a failed push may be tried again with; undefined where it would fail the same way. */
+function remedy(error: unknown, chosen: Plan, replaced: boolean): Plan | undefined {
+  if (replaced) return { ...chosen, reason: "the registry pod was replaced, and the new one lacks what was sent" };
+  // https://github.com/moby/moby/issues/53293: the engine takes a blob for pushed that it never sent.
+  if (chosen.route === "daemon" && /blob unknown to registry/i.test(messageOf(error))) {
+    return { route: "direct", reason: "the engine left out a layer" };
+  }
+  return undefined;
+}
+
+async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<string> {
+  const { source, target, options, session, listening, context } = job;
+  const { report, signal } = context;
+  const { image } = source.request;
+  session.tunnel.keepSpares(2);
+  session.tunnel.takeError();
+  try {
+    if (route === "daemon" && source.kind === "engine") {
+      const { listener } = await listening.reach(source.engine);
+      const { digest } = await daemonRoute({
+        image,
+        local: source.local,
+        target,
+        engine: source.engine,
+        listener,
+        platform: options.platform,
+        because: () => session.tunnel.takeError(),
+        context,
+      });
+      return digest;
+    }
+    const { digest } = await directRoute({ source, target, registry: session.registry, platform: options.platform, report, signal });
+    return digest;
+  } finally {
+    session.tunnel.keepSpares(0);
+  }
+}
+
+function describe(manifest: Manifest | undefined): RemoteImage | undefined {
+  if (!manifest) return undefined;
+  const parsed = parseManifest(manifest.bytes, manifest.mediaType, manifest.digest);
+  return { digest: manifest.digest, configDigest: parsed.kind === "manifest" ? parsed.config.digest : undefined };
+}

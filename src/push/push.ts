@@ -1,0 +1,57 @@
+import { openDeadline } from "./deadline.ts";
+import { openListening } from "./listening.ts";
+import { pushImage } from "./push-image.ts";
+import { claimTargets, parseRequests } from "./request.ts";
+import { openSession } from "./session.ts";
+import { openSources } from "./sources.ts";
+import type { Context, ImageOutcome, PushOptions } from "./types.ts";
+
+/**
+ * Pushes images into the cluster's registry. The cluster and the engine are asked at the same time;
+ * all images are tried, over one tunnel, and the outcomes stand in the order of `options.images`.
+ *
+ * @throws KpushError what concerns every image: a wrong option, no engine, no cluster, no registry.
+ *   What concerns one image is in its outcome. When `context.signal` is aborted, its reason.
+ */
+export async function push(options: PushOptions, context: Context): Promise<ImageOutcome[]> {
+  const requests = parseRequests(options);
+  using deadline = openDeadline(context.signal, options.timeout);
+  const inside: Context = { ...context, signal: deadline.signal };
+  const opening = openSession(options, inside);
+  try {
+    // An image that is not there, or a dead engine, must not wait for a cluster that may never answer.
+    opening.catch(() => undefined);
+    await using sources = await openSources(options, requests, inside);
+    const missing = sources.all.flatMap((source) => (source.kind === "missing" ? [source] : []));
+    if (missing.length === sources.all.length) {
+      return missing.map(({ request, error }) => fail(request.image, error, inside));
+    }
+    const session = await opening;
+    await using listening = openListening(session, inside);
+    const claims = claimTargets(sources.all, options, session.pod.pullAddress);
+    return await Promise.all(
+      claims.map(async (claim): Promise<ImageOutcome> => {
+        const { image } = claim.source.request;
+        try {
+          if (claim.source.kind === "missing" || !claim.target) throw "error" in claim ? claim.error : undefined;
+          const { source, target } = claim;
+          return await pushImage({ source, target, options, session, listening, context: inside });
+        } catch (error) {
+          inside.signal.throwIfAborted();
+          return fail(image, error, inside);
+        }
+      }),
+    );
+  } catch (error) {
+    deadline.signal.throwIfAborted();
+    throw error;
+  } finally {
+    deadline.stop();
+    await opening.then((session) => session[Symbol.asyncDispose]()).catch(() => undefined);
+  }
+}
+
+function fail(image: string, error: unknown, { report }: Context): ImageOutcome {
+  report({ type: "failed", image, error });
+  return { image, error };
+}

@@ -1,0 +1,89 @@
+import { KpushError } from "../errors.ts";
+import { parseImageArgument } from "../image/argument.ts";
+import { checkTag, destinationOf, parseReference } from "../image/reference.ts";
+import type { Source } from "./sources.ts";
+import type { PushOptions, Target } from "./types.ts";
+
+/** One image that the user asked for; `image` is how it was written. */
+export type ImageRequest =
+  | { kind: "image"; image: string; reference: string }
+  | { kind: "archive"; image: string; path: string };
+
+/** A source with its place in the registry, or with why it has none. */
+export type Claim = { source: Source; target: Target } | { source: Source; target?: never; error: unknown };
+
+/**
+ * Reads the images of a push, and refuses what no cluster and no engine need be asked about.
+ *
+ * @throws KpushError `USAGE` or `BAD_REFERENCE`
+ */
+export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRequest[] {
+  if (images.length === 0) throw new KpushError("USAGE", "no image is named", { hint: "kpush myapp:dev" });
+  if (name !== undefined) {
+    if (images.length > 1) {
+      throw new KpushError("USAGE", "--name is for one image only", { hint: "push the images one by one" });
+    }
+    parseReference(name);
+  }
+  for (const tag of tags) checkTag(tag);
+  return images.map((image) => {
+    const argument = parseImageArgument(image);
+    switch (argument.kind) {
+      case "image":
+        if (!/^(?:sha256:)?[0-9a-f]{1,64}$/.test(argument.reference)) parseReference(argument.reference);
+        return { kind: "image", image, reference: argument.reference };
+      case "archive":
+        return { kind: "archive", image, path: argument.path };
+      case "oci":
+      case "stdin":
+        throw new KpushError("USAGE", `kpush cannot read ${argument.kind === "stdin" ? "standard input" : "an OCI directory"} yet`, {
+          hint: "save the image to a file first: docker save myapp:dev -o app.tar && kpush ./app.tar",
+        });
+    }
+  });
+}
+
+/**
+ * Gives each source its place in the registry. Two images with one place are refused before anything
+ * is sent: which of them the tag would name in the end, no one could say.
+ *
+ * @throws KpushError `SAME_TARGET`
+ */
+export function claimTargets(sources: readonly Source[], options: PushOptions, pullAddress: string): Claim[] {
+  const taken = new Map<string, string>();
+  return sources.map((source) => {
+    if (source.kind === "missing") return { source, error: source.error };
+    let target: Target;
+    try {
+      target = targetOf(source, options, pullAddress);
+    } catch (error) {
+      return { source, error };
+    }
+    for (const tag of target.tags) {
+      const place = `${target.repository}:${tag}`;
+      const other = taken.get(place);
+      if (other !== undefined && other !== source.request.image) throw sameTarget(other, source.request.image, place);
+      taken.set(place, source.request.image);
+    }
+    return { source, target };
+  });
+}
+
+function targetOf(source: Exclude<Source, { kind: "missing" }>, { name, tags = [] }: PushOptions, pullAddress: string): Target {
+  const described = source.kind === "engine" ? source.local : source.archive;
+  const { repository, tag } = destinationOf({
+    reference: source.request.kind === "image" ? source.request.reference : undefined,
+    id: described.id,
+    names: described.names,
+    name,
+    pullAddress,
+  });
+  return { repository, tags: [tag, ...tags.filter((more) => more !== tag)], pullAddress };
+}
+
+function sameTarget(one: string, other: string, place: string): KpushError {
+  return new KpushError("SAME_TARGET", `${one} and ${other} would both become ${place} in the registry`, {
+    hint: "push one of them with --name NAME[:TAG]",
+  });
+}
+

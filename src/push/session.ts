@@ -1,0 +1,85 @@
+import { openCluster } from "../cluster/open.ts";
+import { explainForbidden } from "../cluster/access-review.ts";
+import { findRegistry, repin } from "../cluster/discovery.ts";
+import { networkError } from "../cluster/network-error.ts";
+import type { Cluster, ClusterOptions, RegistryOptions, RegistryPod } from "../cluster/types.ts";
+import { registryClient } from "../registry/client.ts";
+import type { RegistryClient } from "../registry/types.ts";
+import { openTunnel } from "../tunnel/pool.ts";
+import type { Tunnel } from "../tunnel/types.ts";
+import type { Context } from "./types.ts";
+
+/** One cluster's registry, reached: what a push, `kpush tunnel` and the demo work with. */
+export interface Session extends AsyncDisposable {
+  readonly cluster: Cluster;
+  /** The pod that sockets go to now. */
+  readonly pod: RegistryPod;
+  readonly tunnel: Tunnel;
+  readonly registry: RegistryClient;
+  /** Grows by one each time a lost pod was replaced: what the old one held may be gone. */
+  readonly generation: number;
+}
+
+/**
+ * Opens the cluster, finds and pins the registry pod, and opens the tunnel to it. Makes no request to
+ * the registry itself.
+ *
+ * @throws KpushError of the kinds KUBECONFIG_*, CLUSTER_*, CREDENTIALS_FAILED and REGISTRY_*
+ */
+export async function openSession(
+  options: ClusterOptions & RegistryOptions,
+  { surroundings, report, signal }: Context,
+): Promise<Session> {
+  report({ type: "phase", text: "finding the registry" });
+  const cluster = await openCluster(options, surroundings, report, signal);
+  try {
+    let pod = await findRegistry(cluster, options, signal);
+    let generation = 0;
+    const announce = () =>
+      report({
+        type: "registry",
+        context: cluster.context,
+        namespace: pod.namespace,
+        pod: pod.name,
+        pullAddress: pod.pullAddress,
+      });
+    announce();
+    const tunnel = openTunnel({
+      config: cluster.config,
+      pin: async (gone) => {
+        if (!gone) return pod;
+        report({ type: "warning", message: `registry pod ${pod.name} is gone (${gone.error.message}); looking for the next` });
+        const next = await repin(cluster, pod, options, signal);
+        if (next.uid !== pod.uid) generation += 1;
+        pod = next;
+        announce();
+        return pod;
+      },
+      refreshCredentials: () => cluster.refreshCredentials(),
+      explainForbidden: (target, status) => explainForbidden(cluster, target, status),
+      explainFailure: (error) => networkError(error, cluster.server),
+      report,
+      signal,
+    });
+    const registry = registryClient({ connect: tunnel.connect, signal, report });
+    return {
+      cluster,
+      tunnel,
+      registry,
+      get pod() {
+        return pod;
+      },
+      get generation() {
+        return generation;
+      },
+      async [Symbol.asyncDispose]() {
+        await registry[Symbol.asyncDispose]();
+        await tunnel[Symbol.asyncDispose]();
+        cluster[Symbol.dispose]();
+      },
+    };
+  } catch (error) {
+    cluster[Symbol.dispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,37 @@
+import type { KpushEvent, Report } from "../events.ts";
+
+/** Layers and bytes of one image, added up from its `layer` events. */
+export interface Totals {
+  layers: { total: number; sent: number };
+  sentBytes: number;
+  totalBytes: number;
+}
+
+/** Passes events on and adds up what was sent. One image has one tally. */
+export interface Tally {
+  report: Report;
+  totals(): Totals;
+}
+
+type LayerEvent = Extract<KpushEvent, { type: "layer" }>;
+
+/** Starts a tally; a `restart` event empties it. */
+export function openTally(report: Report): Tally {
+  const layers = new Map<string, LayerEvent>();
+  return {
+    report(event) {
+      if (event.type === "layer") layers.set(event.id, event);
+      if (event.type === "restart") layers.clear();
+      report(event);
+    },
+    totals() {
+      const all = [...layers.values()];
+      const sent = all.filter((layer) => layer.state === "sent");
+      return {
+        layers: { total: all.length, sent: sent.length },
+        sentBytes: sent.reduce((sum, layer) => sum + layer.sentBytes, 0),
+        totalBytes: all.reduce((sum, layer) => sum + layer.totalBytes, 0),
+      };
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import { createCipheriv, createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdtemp, open, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { finished, pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { pack, type Pack } from "tar-stream";
+
+export interface ImageOptions {
+  /** `NAME:TAG` that the archive gives the image. */
+  name: string;
+  /** Bytes of content in each layer, which does not compress. */
+  layers: number[];
+  /** The same seed makes the same layers. */
+  seed: string;
+  /** The last layer alone depends on this too: a rebuild. */
+  last?: string;
+  cmd?: string[];
+  /** `docker`: plain layers, as an older engine saves them. `oci`: an index of a gzip manifest and an attestation, as BuildKit makes it. */
+  format?: "docker" | "oci";
+  /** Only with `oci`: the index names this platform too, whose manifest is not there. */
+  absentPlatform?: string;
+}
+
+interface Blob {
+  digest: string;
+  size: number;
+  path: string;
+}
+
+/** Writes an image archive that `docker load` takes; the image runs on amd64 and does nothing. */
+export async function writeImage(file: string, options: ImageOptions): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "kpush-e2e-image-"));
+  try {
+    const layers: Blob[] = [];
+    for (const [index, bytes] of options.layers.entries()) {
+      const last = index === options.layers.length - 1 ? (options.last ?? "") : "";
+      layers.push(await writeLayer(join(directory, `layer${index}`), index, bytes, `${options.seed} ${index} ${last}`));
+    }
+    const config = Buffer.from(
+      JSON.stringify({
+        architecture: "amd64",
+        os: "linux",
+        config: { Cmd: options.cmd ?? ["/sleep"], Env: ["PATH=/"] },
+        rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
+      }),
+    );
+    const entries = options.format === "oci" ? await ociEntries(directory, options, config, layers) : dockerEntries(options, config, layers);
+    const tar = pack();
+    const written = pipeline(tar, createWriteStream(file));
+    for (const [name, content] of entries) await addEntry(tar, name, content);
+    tar.finalize();
+    await written;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+type Entry = [name: string, content: Buffer | Blob];
+
+function dockerEntries({ name }: ImageOptions, config: Buffer, layers: Blob[]): Entry[] {
+  const configName = `${sha256(config).slice(7)}.json`;
+  const manifest = [{ Config: configName, RepoTags: [name], Layers: layers.map((_, index) => `layer${index}.tar`) }];
+  return [
+    [configName, config],
+    ["manifest.json", Buffer.from(JSON.stringify(manifest))],
+    ...layers.map((layer, index): Entry => [`layer${index}.tar`, layer]),
+  ];
+}
+
+async function ociEntries(directory: string, options: ImageOptions, config: Buffer, layers: Blob[]): Promise<Entry[]> {
+  const oci = "application/vnd.oci.image";
+  const entries = new Map<string, Buffer | Blob>();
+  const blob = (mediaType: string, content: Buffer | Blob) => {
+    const digest = Buffer.isBuffer(content) ? sha256(content) : content.digest;
+    entries.set(`blobs/sha256/${digest.slice(7)}`, content);
+    return { mediaType, digest, size: Buffer.isBuffer(content) ? content.length : content.size };
+  };
+  const manifest = (configuration: Buffer, descriptors: object[]) =>
+    blob(`${oci}.manifest.v1+json`, Buffer.from(JSON.stringify({
+      schemaVersion: 2,
+      mediaType: `${oci}.manifest.v1+json`,
+      config: blob(`${oci}.config.v1+json`, configuration),
+      layers: descriptors,
+    })));
+  const zipped: object[] = [];
+  for (const [index, layer] of layers.entries()) {
+    const path = join(directory, `layer${index}.gz`);
+    await pipeline(createReadStream(layer.path), createGzip({ level: 1 }), createWriteStream(path));
+    zipped.push(blob(`${oci}.layer.v1.tar+gzip`, await blobOf(path)));
+  }
+  const image = manifest(config, zipped);
+  const statement = blob("application/vnd.in-toto+json", Buffer.from(JSON.stringify({
+    _type: "https://in-toto.io/Statement/v0.1",
+    predicateType: "https://slsa.dev/provenance/v0.2",
+    subject: [{ name: "image", digest: { sha256: image.digest.slice(7) } }],
+    predicate: {},
+  })));
+  const attestation = manifest(
+    Buffer.from('{"architecture":"unknown","os":"unknown","config":{},"rootfs":{"type":"layers","diff_ids":[]}}'),
+    [statement],
+  );
+  const [os = "linux", architecture = "arm64"] = (options.absentPlatform ?? "").split("/");
+  const absent = options.absentPlatform === undefined ? [] : [{
+    mediaType: `${oci}.manifest.v1+json`,
+    digest: sha256(Buffer.from(`absent ${options.seed}`)),
+    size: 500,
+    platform: { os, architecture },
+  }];
+  const index = blob(`${oci}.index.v1+json`, Buffer.from(JSON.stringify({
+    schemaVersion: 2,
+    mediaType: `${oci}.index.v1+json`,
+    manifests: [
+      { ...image, platform: { architecture: "amd64", os: "linux" } },
+      ...absent,
+      {
+        ...attestation,
+        platform: { architecture: "unknown", os: "unknown" },
+        annotations: {
+          "vnd.docker.reference.type": "attestation-manifest",
+          "vnd.docker.reference.digest": image.digest,
+        },
+      },
+    ],
+  })));
+  const [repository = "", tag = "latest"] = options.name.split(":");
+  const full = repository.includes("/") ? `docker.io/${options.name}` : `docker.io/library/${options.name}`;
+  entries.set("index.json", Buffer.from(JSON.stringify({
+    schemaVersion: 2,
+    manifests: [{ ...index, annotations: { "io.containerd.image.name": full, "org.opencontainers.image.ref.name": tag } }],
+  })));
+  entries.set("oci-layout", Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
+  return [...entries];
+}
+
+async function writeLayer(path: string, index: number, bytes: number, seed: string): Promise<Blob> {
+  const tar = pack();
+  const written = pipeline(tar, createWriteStream(path));
+  if (index === 0) await addEntry(tar, "sleep", sleepProgram(), 0o755);
+  const entry = tar.entry({ name: `data/${index}`, size: bytes, mtime: new Date(0) });
+  const noise = createCipheriv("aes-128-ctr", createHash("md5").update(seed).digest(), Buffer.alloc(16));
+  const zeros = Buffer.alloc(1 << 20);
+  for (let left = bytes; left > 0; left -= zeros.length) {
+    const chunk = noise.update(zeros.subarray(0, Math.min(left, zeros.length)));
+    if (!entry.write(chunk)) await new Promise((resolve) => entry.once("drain", resolve));
+  }
+  entry.end();
+  await finished(entry);
+  tar.finalize();
+  await written;
+  return blobOf(path);
+}
+
+/** The smallest Linux program for amd64 that stays up: an ELF header, and pause(2) in a loop. */
+function sleepProgram(): Buffer {
+  const code = Buffer.from([0xb8, 34, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7]);
+  const header = Buffer.alloc(120);
+  header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  header.writeUInt16LE(2, 16); // executable
+  header.writeUInt16LE(62, 18); // x86-64
+  header.writeUInt32LE(1, 20);
+  header.writeBigUInt64LE(0x400078n, 24); // entry point
+  header.writeBigUInt64LE(64n, 32); // program header's offset
+  header.writeUInt16LE(64, 52);
+  header.writeUInt16LE(56, 54);
+  header.writeUInt16LE(1, 56);
+  header.writeUInt32LE(1, 64); // load
+  header.writeUInt32LE(5, 68); // read and execute
+  header.writeBigUInt64LE(0x400000n, 80);
+  header.writeBigUInt64LE(0x400000n, 88);
+  header.writeBigUInt64LE(BigInt(120 + code.length), 96);
+  header.writeBigUInt64LE(BigInt(120 + code.length), 104);
+  header.writeBigUInt64LE(0x1000n, 112);
+  return Buffer.concat([header, code]);
+}
+
+async function addEntry(tar: Pack, name: string, content: Buffer | Blob, mode = 0o644): Promise<void> {
+  const size = Buffer.isBuffer(content) ? content.length : content.size;
+  const entry = tar.entry({ name, size, mode, mtime: new Date(0) });
+  if (Buffer.isBuffer(content)) entry.end(content);
+  else await pipeline(createReadStream(content.path), entry);
+  if (Buffer.isBuffer(content)) await finished(entry);
+}
+
+async function blobOf(path: string): Promise<Blob> {
+  const hash = createHash("sha256");
+  await using file = await open(path);
+  for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return { digest: `sha256:${hash.digest("hex")}`, size: (await stat(path)).size, path };
+}
+
+function sha256(bytes: Buffer): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
