@@ -96,6 +96,11 @@ export function normalizeReference(reference: Reference, pullAddress?: string): 
   return { repository: parts.join("/"), tag };
 }
 
+/** Whether a text may stand as a repository in a URL of the registry. */
+export function isRepository(text: string): boolean {
+  return text.length <= nameLimit && text.split("/").every((part) => component.test(part));
+}
+
 /** What {@link destinationOf} works with. */
 export interface DestinationFacts {
   /** The image as the user named it; undefined for an archive. */

@@ -18,9 +18,16 @@ export interface BlobSource {
 export interface RegistryClient extends AsyncDisposable {
   /** `GET /v2/`: the only proof that a registry listens there. */
   ping(): Promise<void>;
-  headManifest(repository: string, reference: string): Promise<{ digest: string; mediaType: string } | undefined>;
+  headManifest(
+    repository: string,
+    reference: string,
+  ): Promise<{ digest: string; mediaType: string } | undefined>;
   getManifest(repository: string, reference: string): Promise<Manifest | undefined>;
-  putManifest(repository: string, reference: string, manifest: Omit<Manifest, "digest">): Promise<{ digest: string }>;
+  putManifest(
+    repository: string,
+    reference: string,
+    manifest: Omit<Manifest, "digest">,
+  ): Promise<{ digest: string }>;
   deleteManifest(repository: string, reference: string): Promise<void>;
   hasBlob(repository: string, digest: string): Promise<boolean>;
   /** A stream of the blob; the caller checks the digest. */

@@ -1,0 +1,53 @@
+import { Agent } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Connect } from "../tunnel/types.ts";
+
+/** An http.Agent whose sockets come from `connect()` and are kept for the next request. */
+export class ConnectAgent extends Agent {
+  readonly #connect: Connect;
+  readonly #connectErrors = new WeakSet();
+  #destroyed = false;
+
+  /** @param maxSockets - sockets open at once; more requests wait for one */
+  constructor(connect: Connect, maxSockets: number) {
+    super({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
+    this.#connect = connect;
+  }
+
+  /** Whether an error of a request came from `connect()`, not from a socket that had been open. */
+  isConnectError(error: unknown): boolean {
+    return typeof error === "object" && error !== null && this.#connectErrors.has(error);
+  }
+
+  override createConnection(
+    _options: unknown,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    this.#connect().then(
+      (socket) => {
+        if (this.#destroyed) socket.destroy();
+        else callback?.(null, socket);
+      },
+      (error: unknown) => {
+        const known = error instanceof Error ? error : new Error(String(error));
+        this.#connectErrors.add(known);
+        // Node takes the stream as absent where there is an error.
+        callback?.(known, undefined as unknown as Duplex);
+      },
+    );
+  }
+
+  // Node's own versions of these two want a net.Socket; a tunnel's stream is none.
+  override keepSocketAlive(): boolean {
+    return true;
+  }
+
+  override reuseSocket(): void {
+    // Nothing was unreferenced when the socket became idle.
+  }
+
+  override destroy(): void {
+    this.#destroyed = true;
+    super.destroy();
+  }
+}

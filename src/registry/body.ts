@@ -1,0 +1,62 @@
+import type { ClientRequest } from "node:http";
+import type { Readable } from "node:stream";
+import { KpushError } from "../errors.ts";
+
+/** A large body. */
+export interface BodyStream {
+  /** Bytes. */
+  size: number;
+  open: () => Readable | Promise<Readable>;
+  /** Called with the bytes that have left, each time some have. */
+  onSent: (sent: number) => void;
+}
+
+export function lengthOf(body: Buffer | BodyStream): number {
+  return Buffer.isBuffer(body) ? body.length : body.size;
+}
+
+/**
+ * Writes a body as fast as the socket takes it.
+ *
+ * @param stopped - settles when the request was answered or has failed
+ * @param isAnswered - whether it was answered
+ * @returns false where the rest is not wanted: the answer came first, or the request failed
+ * @throws what the body throws; KpushError `ARCHIVE_INVALID` where it is longer or shorter than it says
+ */
+export async function sendBody(
+  request: ClientRequest,
+  { size, open, onSent }: BodyStream,
+  stopped: Promise<void>,
+  isAnswered: () => boolean,
+): Promise<boolean> {
+  const body = await open();
+  const isOver = () => isAnswered() || request.destroyed;
+  void stopped.then(() => body.destroy());
+  let given = 0;
+  let sent = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      given += chunk.length;
+      if (isOver() || given > size) break;
+      const ready = request.write(chunk, (error) => {
+        if (error) return;
+        sent += chunk.length;
+        onSent(sent);
+      });
+      if (!ready)
+        await Promise.race([stopped, new Promise((resolve) => request.once("drain", resolve))]);
+    }
+  } catch (error) {
+    if (isOver()) return false;
+    throw error;
+  }
+  if (isOver()) return false;
+  if (given === size) return true;
+  throw new KpushError(
+    "ARCHIVE_INVALID",
+    `a layer has other than the ${size} bytes that it should have`,
+    {
+      hint: "save or build the image again; was the file changed meanwhile?",
+    },
+  );
+}
