@@ -16,8 +16,8 @@ export interface Run {
 
 export interface Started {
   child: ChildProcess;
-  /** Resolves once stderr holds this text. */
-  saw(text: string | RegExp): Promise<void>;
+  /** Resolves with the match once the output, stdout or stderr, holds this. */
+  saw(text: RegExp): Promise<RegExpExecArray>;
   ended: Promise<Run>;
 }
 
@@ -29,11 +29,12 @@ export function start(args: string[], options: { env?: NodeJS.ProcessEnv; host?:
   const run: Run = { code: null, signal: null, stdout: "", stderr: "", peakMemory: 0 };
   const waiting = new Set<() => void>();
   const measure = setInterval(() => (run.peakMemory = Math.max(run.peakMemory, peakOf(child.pid))), 20);
-  child.stdout.on("data", (chunk: Buffer) => (run.stdout += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => {
-    run.stderr += chunk.toString();
-    for (const check of waiting) check();
-  });
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].on("data", (chunk: Buffer) => {
+      run[name] += chunk.toString();
+      for (const check of waiting) check();
+    });
+  }
   const ended = new Promise<Run>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {
@@ -48,7 +49,8 @@ export function start(args: string[], options: { env?: NodeJS.ProcessEnv; host?:
     saw: (text) =>
       new Promise((resolve, reject) => {
         const check = () => {
-          if (typeof text === "string" ? run.stderr.includes(text) : text.test(run.stderr)) resolve();
+          const match = text.exec(`${run.stdout}\n${run.stderr}`);
+          if (match) resolve(match);
           else if (child.exitCode !== null || child.signalCode !== null) reject(new Error(`ended before ${String(text)}: ${run.stderr}`));
           else return;
           waiting.delete(check);

@@ -1,0 +1,62 @@
+import { readFile } from "node:fs/promises";
+import { apply, kubectl } from "./kubectl.ts";
+
+const manifests = new URL("../../../docs/manifests/old-registry.yaml", import.meta.url);
+
+/** Sets the registry up in the old way, in kube-system, unless the cluster has it already. */
+export async function oldRegistry(): Promise<AsyncDisposable> {
+  const found = await kubectl(["-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-registry", "-o", "name"]);
+  const text = await readFile(manifests, "utf8");
+  const ours = found.trim() === "";
+  if (ours) await apply(text);
+  await kubectl(["-n", "kube-system", "rollout", "status", "daemonset/kube-registry-proxy", "--timeout=120s"]);
+  await kubectl(["-n", "kube-system", "wait", "--for=condition=Ready", "pod", "-l", "k8s-app=kube-registry", "--timeout=120s"]);
+  return {
+    async [Symbol.asyncDispose]() {
+      if (ours) await kubectl(["delete", "--ignore-not-found", "--wait=true", "-f", "-"], text);
+    },
+  };
+}
+
+/** A namespace of its own with a registry that kpush finds by `-n`; all is deleted in the end. */
+export async function registryIn(namespace: string, image: string): Promise<AsyncDisposable> {
+  await apply([
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+    {
+      apiVersion: "v1",
+      kind: "ReplicationController",
+      metadata: { name: "kube-registry-v0", namespace },
+      spec: {
+        replicas: 1,
+        selector: { "k8s-app": "kube-registry" },
+        template: {
+          metadata: { labels: { "k8s-app": "kube-registry" } },
+          spec: {
+            terminationGracePeriodSeconds: 0,
+            containers: [
+              {
+                name: "registry",
+                image,
+                ports: [{ containerPort: 5000, name: "registry" }],
+                readinessProbe: { httpGet: { path: "/", port: 5000 }, periodSeconds: 1 },
+                volumeMounts: [{ name: "store", mountPath: "/var/lib/registry" }],
+              },
+            ],
+            volumes: [{ name: "store", emptyDir: {} }],
+          },
+        },
+      },
+    },
+  ]);
+  await waitForRegistry(namespace);
+  return {
+    async [Symbol.asyncDispose]() {
+      await kubectl(["delete", "namespace", namespace, "--wait=false"]);
+    },
+  };
+}
+
+/** Waits until the namespace's registry pod is Ready; the controller may not have made it yet. */
+export async function waitForRegistry(namespace: string): Promise<void> {
+  await kubectl(["-n", namespace, "wait", "--for=jsonpath={.status.readyReplicas}=1", "rc/kube-registry-v0", "--timeout=120s"]);
+}
