@@ -30,14 +30,18 @@ export interface TunnelTimings {
 export interface TunnelOptions {
   config: Pick<KubeConfig, "getCurrentCluster" | "applyToHTTPSOptions">;
   /**
-   * Says which pod sockets go to. Called once first, then again whenever the pinned pod turned out
-   * to be gone; single-flight. Rejects with a KpushError when there is none.
+   * Says which pod sockets go to. Called once first, then again with `gone` whenever the pinned pod
+   * may have been replaced; single-flight. `gone.error.code` is `POD_GONE` where the cluster said so;
+   * otherwise a socket was lost for another reason, and the pod may well be the same.
+   * Rejects with a KpushError when there is none.
    */
   pin: (gone?: { target: TunnelTarget; error: KpushError }) => Promise<TunnelTarget>;
   /** After a 401 on an upgrade; false where nothing can be refreshed. */
   refreshCredentials: () => Promise<boolean>;
   /** Makes the error for a 403 on an upgrade: asks which verb is missing. `status` is the body's message. */
   explainForbidden: (target: TunnelTarget, status: string) => Promise<KpushError>;
+  /** Makes the error for a connection to the API server that failed: DNS, TLS, a proxy, a reset. */
+  explainFailure: (error: unknown) => KpushError;
   report: Report;
   signal: AbortSignal;
   timings?: Partial<TunnelTimings>;

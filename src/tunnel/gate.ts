@@ -1,0 +1,82 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Socket } from "node:net";
+
+/** What a connection began with; `head` is all that was read, maybe with bytes behind the header. */
+export type Opening =
+  | { kind: "request"; head: Buffer }
+  /** An engine tries TLS first; a quick plain answer makes it fall back at once. */
+  | { kind: "tls" }
+  | { kind: "too-large" | "timeout" | "closed" };
+
+/** First byte of a TLS record that carries a handshake (RFC 8446 section 5.1). */
+const tlsHandshake = 0x16;
+const headEnd = Buffer.from("\r\n\r\n");
+
+/**
+ * Reads a connection up to the end of its first request's header, and leaves it paused.
+ *
+ * @param limit - bytes that the header may have
+ * @param timeout - milliseconds within which it must be complete
+ */
+export function readOpening(socket: Socket, limit: number, timeout: number): Promise<Opening> {
+  return new Promise((resolve) => {
+    let head: Buffer = Buffer.alloc(0);
+    const settle = (opening: Opening) => {
+      clearTimeout(timer);
+      socket.pause();
+      socket.off("data", onData).off("end", onClose).off("close", onClose);
+      resolve(opening);
+    };
+    const onData = (chunk: Buffer) => {
+      head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+      if (head[0] === tlsHandshake) {
+        settle({ kind: "tls" });
+        return;
+      }
+      const end = head.subarray(0, limit).indexOf(headEnd);
+      if (end >= 0) settle({ kind: "request", head });
+      else if (head.length >= limit) settle({ kind: "too-large" });
+    };
+    const onClose = () => settle({ kind: "closed" });
+    const timer = setTimeout(() => settle({ kind: "timeout" }), timeout);
+    socket.on("data", onData).on("end", onClose).on("close", onClose);
+    socket.resume();
+  });
+}
+
+/**
+ * True where the request carries exactly this login as HTTP Basic (RFC 7617). Takes the same time
+ * however much of the password is right.
+ */
+export function hasLogin(head: Buffer, username: string, password: string): boolean {
+  const lines = head.subarray(0, head.indexOf(headEnd)).toString("latin1").split("\r\n");
+  if (!/^[A-Z]+ \S+ HTTP\/1\.[01]$/.test(lines[0] ?? "")) return false;
+  const given = lines.filter((line) => /^authorization:/i.test(line));
+  const [, token] =
+    /^authorization:[ \t]*basic +([A-Za-z0-9+/_=-]+)[ \t]*$/i.exec(given[0] ?? "") ?? [];
+  if (given.length !== 1 || token === undefined) return false;
+  return timingSafeEqual(
+    hash(Buffer.from(token, "base64")),
+    hash(Buffer.from(`${username}:${password}`)),
+  );
+}
+
+function hash(bytes: Buffer): Buffer {
+  return createHash("sha256").update(bytes).digest();
+}
+
+/** The error body of the OCI distribution specification, as a whole HTTP answer that ends the connection. */
+export function errorAnswer(status: string, code: string, message: string, head?: Buffer): string {
+  const body = JSON.stringify({ errors: [{ code, message }] });
+  const isHead = head?.toString("latin1", 0, 5) === "HEAD ";
+  return [
+    `HTTP/1.1 ${status}`,
+    "Docker-Distribution-Api-Version: registry/2.0",
+    ...(status.startsWith("401") ? ['WWW-Authenticate: Basic realm="kpush"'] : []),
+    "Content-Type: application/json",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+    "",
+    isHead ? "" : body,
+  ].join("\r\n");
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
+import { messageOf } from "../errors.ts";
+import type { Report } from "../events.ts";
+import { errorAnswer, hasLogin, readOpening } from "./gate.ts";
+import { splice } from "./splice.ts";
+import type { Connect, Listener } from "./types.ts";
+
+export interface ListenerOptions {
+  connect: Connect;
+  /** Port to take if it is free; any other serves as well. */
+  port?: number | undefined;
+  report: Report;
+  signal: AbortSignal;
+  /** Bytes of the first request's header at most (16 KiB), and milliseconds until it is complete (10 s). */
+  headLimit?: number;
+  headTimeout?: number;
+  /** Milliseconds that an ended connection is kept, so that its last bytes arrive (2 s). */
+  linger?: number;
+}
+
+const username = "kpush";
+
+/**
+ * Listens on 127.0.0.1 and hands each connection to the registry. Every user of the machine can
+ * reach the port, and it has the developer's rights in the cluster: so the first request of each
+ * connection must carry a random password. After it bytes pass as they are, the login with them: a
+ * registry without accounts does not look at it, and it opens nothing but this port.
+ *
+ * @throws Error of the system when no port can be had
+ */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const { port = 0, signal } = options;
+  signal.throwIfAborted();
+  const password = randomBytes(24).toString("base64url");
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  const server = createServer(
+    { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
+    (socket) => {
+      connections += 1;
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
+      socket.on("error", () => socket.destroy());
+      void serve(socket, password, options);
+    },
+  );
+  const listening = await listen(server, port);
+  const close = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  signal.addEventListener("abort", close);
+  if (signal.aborted) close();
+  return {
+    port: listening,
+    username,
+    password,
+    get connections() {
+      return connections;
+    },
+    async [Symbol.asyncDispose]() {
+      signal.removeEventListener("abort", close);
+      if (!server.listening) return;
+      const closed = once(server, "close");
+      close();
+      await closed;
+    },
+  };
+}
+
+/** Takes the port that is wanted, if it is free. */
+async function listen(server: Server, port: number): Promise<number> {
+  try {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  } catch (error) {
+    if (port === 0) throw error;
+    return listen(server, 0);
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+async function serve(
+  socket: Socket,
+  password: string,
+  { connect, report, headLimit = 16 * 1024, headTimeout = 10_000, linger = 2_000 }: ListenerOptions,
+): Promise<void> {
+  const opening = await readOpening(socket, headLimit, headTimeout);
+  if (opening.kind !== "request") {
+    dismiss(socket, answers[opening.kind], linger);
+    return;
+  }
+  const { head } = opening;
+  if (!hasLogin(head, username, password)) {
+    const answer = errorAnswer(
+      "401 Unauthorized",
+      "UNAUTHORIZED",
+      "this port needs the login of kpush",
+      head,
+    );
+    dismiss(socket, answer, linger);
+    return;
+  }
+  try {
+    const tunnel = await connect();
+    if (socket.destroyed) {
+      tunnel.destroy();
+      return;
+    }
+    tunnel.write(head);
+    splice(socket, tunnel, linger);
+  } catch (error) {
+    const message = messageOf(error);
+    report({ type: "debug", message: `no way to the registry for a connection: ${message}` });
+    // A 5xx would be shown without its body, and retried. Engines take a DENIED as final and show it.
+    dismiss(socket, errorAnswer("403 Forbidden", "DENIED", `kpush: ${message}`, head), linger);
+  }
+}
+
+const answers = {
+  tls: "HTTP/1.0 400 Bad Request\r\n\r\n",
+  "too-large": errorAnswer(
+    "431 Request Header Fields Too Large",
+    "UNSUPPORTED",
+    "the header is too large",
+  ),
+  timeout: "",
+  closed: "",
+} as const;
+
+/** Says the last word, and takes what still comes, since closing on unread bytes could destroy it. */
+function dismiss(socket: Socket, answer: string, linger: number): void {
+  if (answer === "") return void socket.destroy();
+  socket.end(answer);
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), linger);
+  socket.on("close", () => clearTimeout(timer));
+}
