@@ -1,4 +1,4 @@
-import { FAILSAFE_SCHEMA, loadAll, types, YAMLException } from "js-yaml";
+import { FAILSAFE_SCHEMA, loadAll, Type, YAMLException } from "js-yaml";
 import { KpushError, messageOf } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
 import { list, mapping, text } from "./values.ts";
@@ -20,7 +20,13 @@ export interface Kubeconfig {
 }
 
 // Numbers stay text: a token or a context called 1e5 must not become 100000.
-const schema = FAILSAFE_SCHEMA.extend({ implicit: [types.null, types.bool, types.merge] });
+const schema = FAILSAFE_SCHEMA.extend({
+  implicit: [
+    scalar("null", /^(~|null|Null|NULL|)$/, () => null),
+    scalar("bool", /^(true|True|TRUE|false|False|FALSE)$/, (value) => value.toLowerCase() === "true"),
+    scalar("merge", /^<<$/, (value) => value),
+  ],
+});
 
 /**
  * Reads one kubeconfig, YAML or JSON. As for kubectl an empty file is one without entries, and of
@@ -62,6 +68,14 @@ function parseDocument(source: string, file: string): unknown {
     const { mark, reason } = error as { mark?: { line: number }; reason?: string };
     throw invalid(mark ? `${file}, line ${mark.line + 1}` : file, reason ?? "it is no YAML", error);
   }
+}
+
+function scalar(tag: string, pattern: RegExp, construct: (value: string) => unknown): Type {
+  return new Type(`tag:yaml.org,2002:${tag}`, {
+    kind: "scalar",
+    resolve: (value: string | null) => pattern.test(value ?? ""),
+    construct: (value: string | null) => construct(value ?? ""),
+  });
 }
 
 function entries(root: Record<string, unknown>, key: string, inner: string, file: string): Entry[] {
