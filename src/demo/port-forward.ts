@@ -62,7 +62,7 @@ export function servePortForward(
       stream.on("drain", () => socket.resume());
       if (socket.readyState === socket.CLOSED) stream.destroy();
       await forwardToClient(stream, socket, 2 * index);
-      await new Promise((resolve) => setTimeout(resolve, closeDelay).unref());
+      await delayOrFailure(stream, closeDelay);
     } catch (error) {
       send(socket, 2 * index + 1, Buffer.from(failureText(port, error)));
     }
@@ -90,6 +90,14 @@ function forwardToClient(stream: Duplex, socket: WebSocket, channel: number): Pr
       socket.resume(); // a pause for a drain that will not come
       resolve();
     });
+  });
+}
+
+/** Lets the client's bytes go on for a while; rejects at once when they reach no one. */
+function delayOrFailure(stream: Duplex, milliseconds: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.on("error", reject);
+    setTimeout(resolve, milliseconds).unref();
   });
 }
 
