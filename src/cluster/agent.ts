@@ -2,7 +2,10 @@ import { Agent as HttpAgent, type AgentOptions as HttpAgentOptions } from "node:
 import { Agent as HttpsAgent, type AgentOptions } from "node:https";
 
 /** The part of a TLS connection's options that a kubeconfig decides. */
-export type TlsOptions = Pick<AgentOptions, "ca" | "cert" | "key" | "servername" | "rejectUnauthorized">;
+export type TlsOptions = Pick<
+  AgentOptions,
+  "ca" | "cert" | "key" | "servername" | "rejectUnauthorized" | "secureContext"
+>;
 
 /**
  * Idle connections are kept, the one last used is taken first, and there are always enough of them:
