@@ -20,37 +20,73 @@ export interface Figure {
 }
 
 /** Runs both sides in turn, A B, B A, …, and compares them round by round: the machine's speed drifts. */
-export async function compare(name: string, rounds: number, limit: number, kpush: Side, byHand: Side): Promise<Figure> {
+export async function compare(
+  name: string,
+  rounds: number,
+  limit: number,
+  kpush: Side,
+  byHand: Side,
+): Promise<Figure> {
   const times = { kpush: [] as number[], byHand: [] as number[] };
   for (let round = 0; round <= rounds; round++) {
-    for (const side of round % 2 === 0 ? (["kpush", "byHand"] as const) : (["byHand", "kpush"] as const)) {
+    for (const side of round % 2 === 0
+      ? (["kpush", "byHand"] as const)
+      : (["byHand", "kpush"] as const)) {
       const { prepare, command, env } = side === "kpush" ? kpush : byHand;
       await prepare?.(round);
       const seconds = await time(command, env);
       if (round > 0) times[side].push(seconds); // the first round warms up
     }
   }
-  const ratio = median(times.kpush.map((seconds, index) => seconds / (times.byHand[index] ?? Number.NaN)));
+  const ratio = median(
+    times.kpush.map((seconds, index) => seconds / (times.byHand[index] ?? Number.NaN)),
+  );
   return figure(name, ratio, median(times.kpush), median(times.byHand), limit, "<=");
 }
 
-export function figure(name: string, ratio: number, kpush: number, byHand: number, limit: number, sense: "<=" | ">="): Figure {
-  return { name, ratio, kpush, byHand, limit, sense, ok: sense === "<=" ? ratio <= limit : ratio >= limit };
+export function figure(
+  name: string,
+  ratio: number,
+  kpush: number,
+  byHand: number,
+  limit: number,
+  sense: "<=" | ">=",
+): Figure {
+  return {
+    name,
+    ratio,
+    kpush,
+    byHand,
+    limit,
+    sense,
+    ok: sense === "<=" ? ratio <= limit : ratio >= limit,
+  };
 }
 
 export function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? Number.NaN)
+    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
 /** Wall time of a command as a whole, in seconds; a failure ends the benchmark. */
-async function time([program = "", ...args]: string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+async function time(
+  [program = "", ...args]: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<number> {
   const started = performance.now();
-  const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const code = await new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.on("error", reject).on("close", resolve),
+  );
   const seconds = (performance.now() - started) / 1000;
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}: ${output}`);
   return seconds;

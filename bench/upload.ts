@@ -19,7 +19,10 @@ export function makeBlob(bytes: number): { digest: string; chunks: Buffer[] } {
 }
 
 /** Uploads blobs at once, each over a connection of its own; resolves with MiB/s over all. */
-export async function uploadRate(login: Login, blobs: ReturnType<typeof makeBlob>[]): Promise<number> {
+export async function uploadRate(
+  login: Login,
+  blobs: ReturnType<typeof makeBlob>[],
+): Promise<number> {
   const agent = new Agent({ keepAlive: true });
   const started = performance.now();
   await Promise.all(blobs.map((blob) => upload(agent, login, blob)));
@@ -28,14 +31,25 @@ export async function uploadRate(login: Login, blobs: ReturnType<typeof makeBlob
   return blobs.reduce((sum, { chunks }) => sum + chunks.length, 0) / seconds;
 }
 
-async function upload(agent: Agent, login: Login, { digest, chunks }: ReturnType<typeof makeBlob>): Promise<void> {
+async function upload(
+  agent: Agent,
+  login: Login,
+  { digest, chunks }: ReturnType<typeof makeBlob>,
+): Promise<void> {
   const location = await call(agent, login, "POST", "/v2/kpush-bench/blobs/uploads/", [], 202);
   const { pathname, searchParams } = new URL(location, `http://${login.address}`);
   searchParams.set("digest", digest);
   await call(agent, login, "PUT", `${pathname}?${searchParams.toString()}`, chunks, 201);
 }
 
-function call(agent: Agent, { address, authorization }: Login, method: string, path: string, chunks: Buffer[], expected: number): Promise<string> {
+function call(
+  agent: Agent,
+  { address, authorization }: Login,
+  method: string,
+  path: string,
+  chunks: Buffer[],
+  expected: number,
+): Promise<string> {
   const [host, port] = address.split(":");
   const headers = {
     ...(authorization === undefined ? {} : { Authorization: authorization }),

@@ -18,7 +18,10 @@ export type { AbortSignalLike, FailedImage, LibraryOptions, PushResult } from ".
  * @param onEvent - receives what happens, as data; must not throw
  * @throws KpushError what concerns every image; or the signal's reason once that is aborted
  */
-export async function push(options: LibraryOptions, onEvent?: (event: KpushEvent) => void): Promise<PushResult> {
+export async function push(
+  options: LibraryOptions,
+  onEvent?: (event: KpushEvent) => void,
+): Promise<PushResult> {
   const { pushFromLibrary } = await import("./push/library-push.ts");
   return pushFromLibrary(options, onEvent);
 }

@@ -48,9 +48,13 @@ export async function openSession(
       config: cluster.config,
       pin: async (gone) => {
         if (!gone) return pod;
-        report({ type: "warning", message: `registry pod ${pod.name} is gone (${gone.error.message}); looking for the next` });
         const next = await repin(cluster, pod, options, signal);
-        if (next.uid !== pod.uid) generation += 1;
+        if (next.uid === pod.uid) return pod;
+        report({
+          type: "warning",
+          message: `the registry pod ${pod.name} is gone; going on with ${next.name}`,
+        });
+        generation += 1;
         pod = next;
         announce();
         return pod;

@@ -28,35 +28,47 @@ afterAll(async () => {
 describe.each(engines)("from $name", (engine) => {
   const { host } = engine;
 
-  test.for(["docker", "oci"] as const)("a %s image is pushed, runs on every node, and is then unchanged", async (format) => {
-    const name = `kpush-e2e-${format}-${engine.name.toLowerCase()}:v1`;
-    const image = { name, layers: [2 * MiB, MiB], seed: randomUUID(), format };
-    await load(engine, image);
-    try {
-      const first = await kpush([name], { host });
-      expect(first).toMatchObject({ code: 0, stdout: expect.stringMatching(reference(name)) as string });
-      expect(first.stderr).toContain("kube-system/kube-registry");
-      await runOnEveryNode(first.stdout.trim(), namespace);
-      const again = await kpush([name], { host });
-      expect(again).toMatchObject({ code: 0, stdout: first.stdout });
-      expect(again.stderr).toContain("unchanged");
+  test.for(["docker", "oci"] as const)(
+    "a %s image is pushed, runs on every node, and is then unchanged",
+    async (format) => {
+      const name = `kpush-e2e-${format}-${engine.name.toLowerCase()}:v1`;
+      const image = { name, layers: [2 * MiB, MiB], seed: randomUUID(), format };
+      await load(engine, image);
+      try {
+        const first = await kpush([name], { host });
+        expect(first).toMatchObject({
+          code: 0,
+          stdout: expect.stringMatching(reference(name)) as string,
+        });
+        expect(first.stderr).toContain("kube-system/kube-registry");
+        await runOnEveryNode(first.stdout.trim(), namespace);
+        const again = await kpush([name], { host });
+        expect(again).toMatchObject({ code: 0, stdout: first.stdout });
+        expect(again.stderr).toContain("unchanged");
 
-      await load(engine, { ...image, cmd: ["/sleep", "longer"] });
-      const changed = await kpush([name], { host });
-      expect(changed).toMatchObject({ code: 0, stdout: expect.stringMatching(reference(name)) as string });
-      expect(changed.stdout).not.toBe(first.stdout);
-      expect(await names(engine)).not.toContainEqual(expect.stringMatching(/^127\.0\.0\.1:/));
-    } finally {
-      await remove(engine, name);
-    }
-  });
+        await load(engine, { ...image, cmd: ["/sleep", "longer"] });
+        const changed = await kpush([name], { host });
+        expect(changed).toMatchObject({
+          code: 0,
+          stdout: expect.stringMatching(reference(name)) as string,
+        });
+        expect(changed.stdout).not.toBe(first.stdout);
+        expect(await names(engine)).not.toContainEqual(expect.stringMatching(/^127\.0\.0\.1:/));
+      } finally {
+        await remove(engine, name);
+      }
+    },
+  );
 
   test("the direct route brings the same image, under the same id", async () => {
     const name = `kpush-e2e-direct-${engine.name.toLowerCase()}:v1`;
     await load(engine, { name, layers: [2 * MiB, MiB], seed: randomUUID() });
     try {
       const run = await kpush([name, "--route", "direct"], { host });
-      expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(reference(name)) as string });
+      expect(run).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(reference(name)) as string,
+      });
       await runOnEveryNode(run.stdout.trim(), namespace);
       const again = await kpush([name], { host });
       expect(again).toMatchObject({ code: 0, stdout: run.stdout });
@@ -71,13 +83,18 @@ describe.each(engines)("from $name", (engine) => {
     await load(engine, { name, layers: [MiB], seed: randomUUID() });
     const id = await imageId(engine, name);
     const run = await kpush([id, "--name", "kpush-e2e-by-id:v1"], { host });
-    expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(reference("kpush-e2e-by-id:v1")) as string });
+    expect(run).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(reference("kpush-e2e-by-id:v1")) as string,
+    });
     expect(await imageId(engine, id)).toBe(id);
     await remove(engine, name);
   });
 
   test("two pushes at once both succeed", async () => {
-    const [one, two] = ["one", "two"].map((word) => `kpush-e2e-${word}-${engine.name.toLowerCase()}:v1`) as [string, string];
+    const [one, two] = ["one", "two"].map(
+      (word) => `kpush-e2e-${word}-${engine.name.toLowerCase()}:v1`,
+    ) as [string, string];
     await load(engine, { name: one, layers: [4 * MiB], seed: randomUUID() });
     await load(engine, { name: two, layers: [4 * MiB], seed: randomUUID() });
     try {
@@ -91,12 +108,19 @@ describe.each(engines)("from $name", (engine) => {
   });
 
   test("several images go over one tunnel, a reference line each", async () => {
-    const all = ["first", "second"].map((word) => `kpush-e2e-${word}-${engine.name.toLowerCase()}:v1`);
+    const all = ["first", "second"].map(
+      (word) => `kpush-e2e-${word}-${engine.name.toLowerCase()}:v1`,
+    );
     for (const name of all) await load(engine, { name, layers: [MiB], seed: randomUUID() });
     try {
       const run = await kpush(all, { host });
       expect(run.code).toBe(0);
-      expect(run.stdout.trim().split("\n").map((line) => line.split("@")[0])).toEqual(all.map((name) => `localhost:5000/${name}`));
+      expect(
+        run.stdout
+          .trim()
+          .split("\n")
+          .map((line) => line.split("@")[0]),
+      ).toEqual(all.map((name) => `localhost:5000/${name}`));
     } finally {
       for (const name of all) await remove(engine, name);
     }
@@ -108,7 +132,11 @@ describe.each(engines)("from $name", (engine) => {
     try {
       const run = await kpush(["-n", namespace, "--tag", "stable", "--json", name], { host });
       expect(run.code).toBe(0);
-      expect(JSON.parse(run.stdout)).toMatchObject({ version: 1, ok: true, images: [{ image: name, tags: ["v1", "stable"] }] });
+      expect(JSON.parse(run.stdout)).toMatchObject({
+        version: 1,
+        ok: true,
+        images: [{ image: name, tags: ["v1", "stable"] }],
+      });
     } finally {
       await remove(engine, name);
     }
@@ -116,23 +144,35 @@ describe.each(engines)("from $name", (engine) => {
 });
 
 const containerdStore = engines.find((engine) => engine.name === "containerd");
-test.skipIf(skipUnless(containerdStore, "a multi-platform image of which one platform is there", "needs a containerd-store engine"))(
-  "of a multi-platform image, the platform that is there is pushed and runs",
-  async () => {
-    if (!containerdStore) return;
-    const name = "kpush-e2e-platforms:v1";
-    await load(containerdStore, { name, layers: [MiB], seed: randomUUID(), format: "oci", absentPlatform: "linux/arm64" });
-    try {
-      const run = await kpush([name], { host: containerdStore.host });
-      expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(reference(name)) as string });
-      await runOnEveryNode(run.stdout.trim(), namespace);
-      const again = await kpush([name], { host: containerdStore.host });
-      expect(again.stderr).toContain("unchanged");
-    } finally {
-      await remove(containerdStore, name);
-    }
-  },
-);
+test.skipIf(
+  skipUnless(
+    containerdStore,
+    "a multi-platform image of which one platform is there",
+    "needs a containerd-store engine",
+  ),
+)("of a multi-platform image, the platform that is there is pushed and runs", async () => {
+  if (!containerdStore) return;
+  const name = "kpush-e2e-platforms:v1";
+  await load(containerdStore, {
+    name,
+    layers: [MiB],
+    seed: randomUUID(),
+    format: "oci",
+    absentPlatform: "linux/arm64",
+  });
+  try {
+    const run = await kpush([name], { host: containerdStore.host });
+    expect(run).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(reference(name)) as string,
+    });
+    await runOnEveryNode(run.stdout.trim(), namespace);
+    const again = await kpush([name], { host: containerdStore.host });
+    expect(again.stderr).toContain("unchanged");
+  } finally {
+    await remove(containerdStore, name);
+  }
+});
 
 test("an archive is pushed without any engine", async () => {
   const directory = await mkdtemp(join(tmpdir(), "kpush-e2e-"));
@@ -140,7 +180,10 @@ test("an archive is pushed without any engine", async () => {
   try {
     await writeImage(file, { name: "kpush-e2e-archive:v1", layers: [2 * MiB], seed: randomUUID() });
     const run = await kpush([file], { host: "unix:///nowhere.sock" });
-    expect(run).toMatchObject({ code: 0, stdout: expect.stringMatching(reference("kpush-e2e-archive:v1")) as string });
+    expect(run).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(reference("kpush-e2e-archive:v1")) as string,
+    });
     await runOnEveryNode(run.stdout.trim(), namespace);
   } finally {
     await rm(directory, { recursive: true });
@@ -155,7 +198,17 @@ test("the printed reference is all of stdout, so that kubectl set image can take
   try {
     const run = await kpush(["-q", name], { host: engine.host });
     expect(run).toMatchObject({ code: 0, stderr: "" });
-    const patched = await kubectl(["-n", "kube-system", "set", "image", "daemonset/kube-registry-proxy", "--dry-run=server", "-o", "jsonpath={.spec.template.spec.containers[0].image}", `*=${run.stdout.trim()}`]);
+    const patched = await kubectl([
+      "-n",
+      "kube-system",
+      "set",
+      "image",
+      "daemonset/kube-registry-proxy",
+      "--dry-run=server",
+      "-o",
+      "jsonpath={.spec.template.spec.containers[0].image}",
+      `*=${run.stdout.trim()}`,
+    ]);
     expect(patched).toBe(run.stdout.trim());
   } finally {
     await remove(engine, name);

@@ -26,43 +26,81 @@ afterAll(async () => {
   await registry[Symbol.asyncDispose]();
 });
 
-describe.skipIf(skipUnless(!noLimit, "pushes over a slow link", "KPUSH_E2E_CLUSTER names no script that limits the link"))("over a slow link", () => {
+describe.skipIf(
+  skipUnless(
+    !noLimit,
+    "pushes over a slow link",
+    "KPUSH_E2E_CLUSTER names no script that limits the link",
+  ),
+)("over a slow link", () => {
   describe.each(engines)("from $name", (engine) => {
     const name = `kpush-e2e-slow-${engine.name.toLowerCase()}:v1`;
     beforeAll(async () => {
-      await load(engine, { name, layers: Array.from({ length: 5 }, () => 60 * MiB), seed: randomUUID() });
+      await load(engine, {
+        name,
+        layers: Array.from({ length: 5 }, () => 60 * MiB),
+        seed: randomUUID(),
+      });
     });
     afterAll(async () => {
       await limit("off");
       await remove(engine, name);
     });
 
-    test.for(["daemon", "direct"] as const)("300 MB by the %s route stay under 110 MB of memory", async (route) => {
-      const target = `kpush-e2e-slow-${route}-${engine.name.toLowerCase()}:v1`;
-      await limit("40mbit");
-      const pushed = await kpush(["-n", namespace, "--route", route, "--name", target, name], { host: engine.host });
-      expect(pushed).toMatchObject({ code: 0, stdout: expect.stringContaining(`/${target}@sha256:`) as string });
-      expect(pushed.peakMemory).toBeLessThan(110);
-      expect(pushed.peakMemory).toBeGreaterThan(20);
-    });
+    test.for(["daemon", "direct"] as const)(
+      "300 MB by the %s route stay under 110 MB of memory",
+      async (route) => {
+        const target = `kpush-e2e-slow-${route}-${engine.name.toLowerCase()}:v1`;
+        await limit("40mbit");
+        const pushed = await kpush(["-n", namespace, "--route", route, "--name", target, name], {
+          host: engine.host,
+        });
+        expect(pushed).toMatchObject({
+          code: 0,
+          stdout: expect.stringContaining(`/${target}@sha256:`) as string,
+        });
+        expect(pushed.peakMemory).toBeLessThan(110);
+        expect(pushed.peakMemory).toBeGreaterThan(20);
+      },
+    );
 
-    test.for(["daemon", "direct"] as const)("a registry pod deleted in the middle of the %s route is replaced, and the push ends right", async (route) => {
-      const target = `kpush-e2e-lost-${route}-${engine.name.toLowerCase()}:v1`;
-      await limit("200mbit");
-      const pushing = start(["-n", namespace, "-v", "--route", route, "--name", target, name], { host: engine.host });
-      await pushing.saw(/sending/i);
-      await kubectl(["-n", namespace, "delete", "pod", "-l", "k8s-app=kube-registry", "--grace-period=0", "--force"]);
-      const ended = await pushing.ended;
-      await waitForRegistry(namespace);
-      expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining(`/${target}@sha256:`) as string });
-      expect(ended.stderr).toContain("is gone");
-    });
+    test.for(["daemon", "direct"] as const)(
+      "a registry pod deleted in the middle of the %s route is replaced, and the push ends right",
+      async (route) => {
+        const target = `kpush-e2e-lost-${route}-${engine.name.toLowerCase()}:v1`;
+        await limit("200mbit");
+        const pushing = start(["-n", namespace, "-v", "--route", route, "--name", target, name], {
+          host: engine.host,
+        });
+        await pushing.saw(/sending/i);
+        await kubectl([
+          "-n",
+          namespace,
+          "delete",
+          "pod",
+          "-l",
+          "k8s-app=kube-registry",
+          "--grace-period=0",
+          "--force",
+        ]);
+        const ended = await pushing.ended;
+        await waitForRegistry(namespace);
+        expect(ended).toMatchObject({
+          code: 0,
+          stdout: expect.stringContaining(`/${target}@sha256:`) as string,
+        });
+        expect(ended.stderr).toContain("is gone");
+      },
+    );
 
     test("Ctrl-C in the middle leaves no tag, port, file or process behind", async () => {
       const before = await readdir(tmpdir());
       for (const route of ["daemon", "direct"]) {
         await limit("20mbit");
-        const pushing = start(["-n", namespace, "-v", "--route", route, "--name", `kpush-e2e-cut-${route}:v1`, name], { host: engine.host });
+        const pushing = start(
+          ["-n", namespace, "-v", "--route", route, "--name", `kpush-e2e-cut-${route}:v1`, name],
+          { host: engine.host },
+        );
         await pushing.saw(/sending/i);
         pushing.child.kill("SIGINT");
         const ended = await pushing.ended;
@@ -70,7 +108,10 @@ describe.skipIf(skipUnless(!noLimit, "pushes over a slow link", "KPUSH_E2E_CLUST
       }
       await limit("off");
       expect(await names(engine)).not.toContainEqual(expect.stringMatching(/^127\.0\.0\.1:/));
-      const left = (await readdir(tmpdir())).filter((file) => file.startsWith("kpush-") && !file.startsWith("kpush-e2e-") && !before.includes(file));
+      const left = (await readdir(tmpdir())).filter(
+        (file) =>
+          file.startsWith("kpush-") && !file.startsWith("kpush-e2e-") && !before.includes(file),
+      );
       expect(left).toEqual([]);
     });
   });
@@ -84,7 +125,11 @@ describe("a user with few rights", () => {
     if (!engine) throw new Error("no engine");
     directory = await mkdtemp(join(tmpdir(), "kpush-e2e-"));
     await load(engine, { name, layers: [MiB], seed: randomUUID() });
-    for (const [user, verbs] of Object.entries({ pusher: ["get", "create"], getter: ["get"], lister: [] as string[] })) {
+    for (const [user, verbs] of Object.entries({
+      pusher: ["get", "create"],
+      getter: ["get"],
+      lister: [] as string[],
+    })) {
       await apply([
         { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: user, namespace } },
         {
@@ -93,7 +138,9 @@ describe("a user with few rights", () => {
           metadata: { name: user, namespace },
           rules: [
             { apiGroups: [""], resources: ["pods"], verbs: ["list"] },
-            ...(verbs.length > 0 ? [{ apiGroups: [""], resources: ["pods/portforward"], verbs }] : []),
+            ...(verbs.length > 0
+              ? [{ apiGroups: [""], resources: ["pods/portforward"], verbs }]
+              : []),
           ],
         },
         {
@@ -113,15 +160,23 @@ describe("a user with few rights", () => {
 
   async function pushAs(user: string) {
     const token = (await kubectl(["-n", namespace, "create", "token", user])).trim();
-    const config = JSON.parse(await kubectl(["config", "view", "--raw", "--flatten", "--minify", "-o", "json"])) as { users: { user: object }[] };
+    const config = JSON.parse(
+      await kubectl(["config", "view", "--raw", "--flatten", "--minify", "-o", "json"]),
+    ) as { users: { user: object }[] };
     for (const entry of config.users) entry.user = { token };
     const file = join(directory, user);
     await writeFile(file, JSON.stringify(config), { mode: 0o600 });
-    return kpush(["-n", namespace, name], { ...(engine ? { host: engine.host } : {}), env: { KUBECONFIG: file } });
+    return kpush(["-n", namespace, name], {
+      ...(engine ? { host: engine.host } : {}),
+      env: { KUBECONFIG: file },
+    });
   }
 
   test("can push with list pods and get and create pods/portforward alone", async () => {
-    expect(await pushAs("pusher")).toMatchObject({ code: 0, stdout: expect.stringContaining(`/${name}@sha256:`) as string });
+    expect(await pushAs("pusher")).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`/${name}@sha256:`) as string,
+    });
   });
 
   test("is told which verb is missing", async () => {

@@ -8,19 +8,35 @@ import type { TestEngine } from "./environment.ts";
 import { writeImage, type ImageOptions } from "./images.ts";
 
 /** Sends one request to an engine on a unix socket or loopback; resolves with the body. */
-export async function ask(engine: TestEngine, method: string, path: string, file?: string): Promise<string> {
+export async function ask(
+  engine: TestEngine,
+  method: string,
+  path: string,
+  file?: string,
+): Promise<string> {
   const url = new URL(engine.host);
-  const where = url.protocol === "unix:" ? { socketPath: url.pathname } : { host: url.hostname, port: url.port };
+  const where =
+    url.protocol === "unix:"
+      ? { socketPath: url.pathname }
+      : { host: url.hostname, port: url.port };
   return new Promise((resolve, reject) => {
-    const call = request({ ...where, method, path, headers: file === undefined ? {} : { "Content-Type": "application/x-tar" } }, (answer) => {
-      let body = "";
-      answer.on("data", (chunk: Buffer) => (body += chunk.toString()));
-      answer.on("end", () => {
-        const failed = (answer.statusCode ?? 500) >= 400 || body.includes('"errorDetail"');
-        if (failed) reject(new Error(`${method} ${path}: ${answer.statusCode} ${body}`));
-        else resolve(body);
-      });
-    });
+    const call = request(
+      {
+        ...where,
+        method,
+        path,
+        headers: file === undefined ? {} : { "Content-Type": "application/x-tar" },
+      },
+      (answer) => {
+        let body = "";
+        answer.on("data", (chunk: Buffer) => (body += chunk.toString()));
+        answer.on("end", () => {
+          const failed = (answer.statusCode ?? 500) >= 400 || body.includes('"errorDetail"');
+          if (failed) reject(new Error(`${method} ${path}: ${answer.statusCode} ${body}`));
+          else resolve(body);
+        });
+      },
+    );
     call.on("error", reject);
     if (file === undefined) call.end();
     else pipeline(createReadStream(file), call).catch(reject);
@@ -29,7 +45,10 @@ export async function ask(engine: TestEngine, method: string, path: string, file
 
 /** Makes an image and has the engine load it. */
 export async function load(engine: TestEngine, options: ImageOptions): Promise<void> {
-  const file = join(tmpdir(), `kpush-e2e-${process.pid}-${Math.random().toString(36).slice(2)}.tar`);
+  const file = join(
+    tmpdir(),
+    `kpush-e2e-${process.pid}-${Math.random().toString(36).slice(2)}.tar`,
+  );
   try {
     await writeImage(file, options);
     await ask(engine, "POST", "/images/load?quiet=1", file);
@@ -44,7 +63,9 @@ export async function remove(engine: TestEngine, name: string): Promise<void> {
 
 /** Every name that any image of the engine has. */
 export async function names(engine: TestEngine): Promise<string[]> {
-  const images = JSON.parse(await ask(engine, "GET", "/images/json")) as { RepoTags: string[] | null }[];
+  const images = JSON.parse(await ask(engine, "GET", "/images/json")) as {
+    RepoTags: string[] | null;
+  }[];
   return images.flatMap((image) => image.RepoTags ?? []);
 }
 

@@ -1,4 +1,5 @@
 import { createCipheriv, createHash } from "node:crypto";
+import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -40,7 +41,15 @@ export async function writeImage(file: string, options: ImageOptions): Promise<v
     const layers: Blob[] = [];
     for (const [index, bytes] of options.layers.entries()) {
       const last = index === options.layers.length - 1 ? (options.last ?? "") : "";
-      layers.push(await writeLayer(join(directory, `layer${index}`), index, bytes, `${options.seed} ${index} ${last}`, options.content));
+      layers.push(
+        await writeLayer(
+          join(directory, `layer${index}`),
+          index,
+          bytes,
+          `${options.seed} ${index} ${last}`,
+          options.content,
+        ),
+      );
     }
     const config = Buffer.from(
       JSON.stringify({
@@ -50,7 +59,10 @@ export async function writeImage(file: string, options: ImageOptions): Promise<v
         rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
       }),
     );
-    const entries = options.format === "oci" ? await ociEntries(directory, options, config, layers) : dockerEntries(options, config, layers);
+    const entries =
+      options.format === "oci"
+        ? await ociEntries(directory, options, config, layers)
+        : dockerEntries(options, config, layers);
     const tar = pack();
     const written = pipeline(tar, createWriteStream(file));
     for (const [name, content] of entries) await addEntry(tar, name, content);
@@ -65,7 +77,9 @@ type Entry = [name: string, content: Buffer | Blob];
 
 function dockerEntries({ name }: ImageOptions, config: Buffer, layers: Blob[]): Entry[] {
   const configName = `${sha256(config).slice(7)}.json`;
-  const manifest = [{ Config: configName, RepoTags: [name], Layers: layers.map((_, index) => `layer${index}.tar`) }];
+  const manifest = [
+    { Config: configName, RepoTags: [name], Layers: layers.map((_, index) => `layer${index}.tar`) },
+  ];
   return [
     [configName, config],
     ["manifest.json", Buffer.from(JSON.stringify(manifest))],
@@ -73,7 +87,12 @@ function dockerEntries({ name }: ImageOptions, config: Buffer, layers: Blob[]): 
   ];
 }
 
-async function ociEntries(directory: string, options: ImageOptions, config: Buffer, layers: Blob[]): Promise<Entry[]> {
+async function ociEntries(
+  directory: string,
+  options: ImageOptions,
+  config: Buffer,
+  layers: Blob[],
+): Promise<Entry[]> {
   const oci = "application/vnd.oci.image";
   const entries = new Map<string, Buffer | Blob>();
   const blob = (mediaType: string, content: Buffer | Blob) => {
@@ -82,12 +101,17 @@ async function ociEntries(directory: string, options: ImageOptions, config: Buff
     return { mediaType, digest, size: Buffer.isBuffer(content) ? content.length : content.size };
   };
   const manifest = (configuration: Buffer, descriptors: object[]) =>
-    blob(`${oci}.manifest.v1+json`, Buffer.from(JSON.stringify({
-      schemaVersion: 2,
-      mediaType: `${oci}.manifest.v1+json`,
-      config: blob(`${oci}.config.v1+json`, configuration),
-      layers: descriptors,
-    })));
+    blob(
+      `${oci}.manifest.v1+json`,
+      Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: `${oci}.manifest.v1+json`,
+          config: blob(`${oci}.config.v1+json`, configuration),
+          layers: descriptors,
+        }),
+      ),
+    );
   const zipped: object[] = [];
   for (const [index, layer] of layers.entries()) {
     const path = join(directory, `layer${index}.gz`);
@@ -95,45 +119,77 @@ async function ociEntries(directory: string, options: ImageOptions, config: Buff
     zipped.push(blob(`${oci}.layer.v1.tar+gzip`, await blobOf(path)));
   }
   const image = manifest(config, zipped);
-  const statement = blob("application/vnd.in-toto+json", Buffer.from(JSON.stringify({
-    _type: "https://in-toto.io/Statement/v0.1",
-    predicateType: "https://slsa.dev/provenance/v0.2",
-    subject: [{ name: "image", digest: { sha256: image.digest.slice(7) } }],
-    predicate: {},
-  })));
+  const statement = blob(
+    "application/vnd.in-toto+json",
+    Buffer.from(
+      JSON.stringify({
+        _type: "https://in-toto.io/Statement/v0.1",
+        predicateType: "https://slsa.dev/provenance/v0.2",
+        subject: [{ name: "image", digest: { sha256: image.digest.slice(7) } }],
+        predicate: {},
+      }),
+    ),
+  );
   const attestation = manifest(
-    Buffer.from('{"architecture":"unknown","os":"unknown","config":{},"rootfs":{"type":"layers","diff_ids":[]}}'),
+    Buffer.from(
+      '{"architecture":"unknown","os":"unknown","config":{},"rootfs":{"type":"layers","diff_ids":[]}}',
+    ),
     [statement],
   );
   const [os = "linux", architecture = "arm64"] = (options.absentPlatform ?? "").split("/");
-  const absent = options.absentPlatform === undefined ? [] : [{
-    mediaType: `${oci}.manifest.v1+json`,
-    digest: sha256(Buffer.from(`absent ${options.seed}`)),
-    size: 500,
-    platform: { os, architecture },
-  }];
-  const index = blob(`${oci}.index.v1+json`, Buffer.from(JSON.stringify({
-    schemaVersion: 2,
-    mediaType: `${oci}.index.v1+json`,
-    manifests: [
-      { ...image, platform: { architecture: "amd64", os: "linux" } },
-      ...absent,
-      {
-        ...attestation,
-        platform: { architecture: "unknown", os: "unknown" },
-        annotations: {
-          "vnd.docker.reference.type": "attestation-manifest",
-          "vnd.docker.reference.digest": image.digest,
-        },
-      },
-    ],
-  })));
+  const absent =
+    options.absentPlatform === undefined
+      ? []
+      : [
+          {
+            mediaType: `${oci}.manifest.v1+json`,
+            digest: sha256(Buffer.from(`absent ${options.seed}`)),
+            size: 500,
+            platform: { os, architecture },
+          },
+        ];
+  const index = blob(
+    `${oci}.index.v1+json`,
+    Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: `${oci}.index.v1+json`,
+        manifests: [
+          { ...image, platform: { architecture: "amd64", os: "linux" } },
+          ...absent,
+          {
+            ...attestation,
+            platform: { architecture: "unknown", os: "unknown" },
+            annotations: {
+              "vnd.docker.reference.type": "attestation-manifest",
+              "vnd.docker.reference.digest": image.digest,
+            },
+          },
+        ],
+      }),
+    ),
+  );
   const [repository = "", tag = "latest"] = options.name.split(":");
-  const full = repository.includes("/") ? `docker.io/${options.name}` : `docker.io/library/${options.name}`;
-  entries.set("index.json", Buffer.from(JSON.stringify({
-    schemaVersion: 2,
-    manifests: [{ ...index, annotations: { "io.containerd.image.name": full, "org.opencontainers.image.ref.name": tag } }],
-  })));
+  const full = repository.includes("/")
+    ? `docker.io/${options.name}`
+    : `docker.io/library/${options.name}`;
+  entries.set(
+    "index.json",
+    Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        manifests: [
+          {
+            ...index,
+            annotations: {
+              "io.containerd.image.name": full,
+              "org.opencontainers.image.ref.name": tag,
+            },
+          },
+        ],
+      }),
+    ),
+  );
   entries.set("oci-layout", Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
   return [...entries];
 }
@@ -151,7 +207,7 @@ async function writeLayer(
   const entry = tar.entry({ name: `data/${index}`, size: bytes, mtime: new Date(0) });
   const chunks = content === "noise" ? noise(seed, bytes) : program(seed, bytes);
   for await (const chunk of chunks) {
-    if (!entry.write(chunk)) await new Promise((resolve) => entry.once("drain", resolve));
+    if (!entry.write(chunk)) await once(entry, "drain");
   }
   entry.end();
   await finished(entry);
@@ -161,9 +217,14 @@ async function writeLayer(
 }
 
 function* noise(seed: string, bytes: number): Generator<Buffer> {
-  const cipher = createCipheriv("aes-128-ctr", createHash("md5").update(seed).digest(), Buffer.alloc(16));
+  const cipher = createCipheriv(
+    "aes-128-ctr",
+    createHash("md5").update(seed).digest(),
+    Buffer.alloc(16),
+  );
   const zeros = Buffer.alloc(MiB);
-  for (let left = bytes; left > 0; left -= MiB) yield cipher.update(zeros.subarray(0, Math.min(left, MiB)));
+  for (let left = bytes; left > 0; left -= MiB)
+    yield cipher.update(zeros.subarray(0, Math.min(left, MiB)));
 }
 
 async function* program(seed: string, bytes: number): AsyncGenerator<Buffer> {
@@ -174,7 +235,8 @@ async function* program(seed: string, bytes: number): AsyncGenerator<Buffer> {
     const chunk = Buffer.alloc(Math.min(MiB, bytes - at));
     await file.read(chunk, 0, chunk.length, at % Math.max(1, size - MiB));
     const mark = marks.next().value as Buffer;
-    for (let block = 0; block < chunk.length; block += 65_536) mark.copy(chunk, block, block, Math.min(block + 32, chunk.length));
+    for (let block = 0; block < chunk.length; block += 65_536)
+      mark.copy(chunk, block, block, Math.min(block + 32, chunk.length));
     yield chunk;
   }
 }
@@ -202,7 +264,12 @@ function sleepProgram(): Buffer {
   return Buffer.concat([header, code]);
 }
 
-async function addEntry(tar: Pack, name: string, content: Buffer | Blob, mode = 0o644): Promise<void> {
+async function addEntry(
+  tar: Pack,
+  name: string,
+  content: Buffer | Blob,
+  mode = 0o644,
+): Promise<void> {
   const size = Buffer.isBuffer(content) ? content.length : content.size;
   const entry = tar.entry({ name, size, mode, mtime: new Date(0) });
   if (Buffer.isBuffer(content)) entry.end(content);
@@ -213,7 +280,8 @@ async function addEntry(tar: Pack, name: string, content: Buffer | Blob, mode = 
 async function blobOf(path: string): Promise<Blob> {
   const hash = createHash("sha256");
   await using file = await open(path);
-  for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  for await (const chunk of file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 }))
+    hash.update(chunk as Buffer);
   return { digest: `sha256:${hash.digest("hex")}`, size: (await stat(path)).size, path };
 }
 

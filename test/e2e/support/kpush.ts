@@ -22,13 +22,22 @@ export interface Started {
 }
 
 /** Starts the built kpush as a process of its own. */
-export function start(args: string[], options: { env?: NodeJS.ProcessEnv; host?: string } = {}): Started {
+export function start(
+  args: string[],
+  options: { env?: NodeJS.ProcessEnv; host?: string } = {},
+): Started {
   const env: NodeJS.ProcessEnv = { ...process.env, KUBECONFIG: kubeconfig, ...options.env };
   if (options.host !== undefined) env["DOCKER_HOST"] = options.host;
-  const child = spawn(process.execPath, [program, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [program, ...args], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const run: Run = { code: null, signal: null, stdout: "", stderr: "", peakMemory: 0 };
   const waiting = new Set<() => void>();
-  const measure = setInterval(() => (run.peakMemory = Math.max(run.peakMemory, peakOf(child.pid))), 20);
+  const measure = setInterval(
+    () => (run.peakMemory = Math.max(run.peakMemory, peakOf(child.pid))),
+    20,
+  );
   for (const name of ["stdout", "stderr"] as const) {
     child[name].on("data", (chunk: Buffer) => {
       run[name] += chunk.toString();
@@ -51,7 +60,8 @@ export function start(args: string[], options: { env?: NodeJS.ProcessEnv; host?:
         const check = () => {
           const match = text.exec(`${run.stdout}\n${run.stderr}`);
           if (match) resolve(match);
-          else if (child.exitCode !== null || child.signalCode !== null) reject(new Error(`ended before ${String(text)}: ${run.stderr}`));
+          else if (child.exitCode !== null || child.signalCode !== null)
+            reject(new Error(`ended before ${String(text)}: ${run.stderr}`));
           else return;
           waiting.delete(check);
         };
@@ -62,7 +72,10 @@ export function start(args: string[], options: { env?: NodeJS.ProcessEnv; host?:
 }
 
 /** Runs kpush to its end. */
-export async function kpush(args: string[], options: { env?: NodeJS.ProcessEnv; host?: string } = {}): Promise<Run> {
+export async function kpush(
+  args: string[],
+  options: { env?: NodeJS.ProcessEnv; host?: string } = {},
+): Promise<Run> {
   return start(args, options).ended;
 }
 

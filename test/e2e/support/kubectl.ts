@@ -3,21 +3,27 @@ import { kubeconfig, kubectlPath } from "./environment.ts";
 
 /** Runs kubectl on the cluster under test; resolves with its stdout. */
 export async function kubectl(args: string[], input?: string): Promise<string> {
-  if (kubectlPath === undefined) throw new Error("the e2e tests need kubectl: set KUBECTL, or put it on the PATH");
+  if (kubectlPath === undefined)
+    throw new Error("the e2e tests need kubectl: set KUBECTL, or put it on the PATH");
   const child = spawn(kubectlPath, args, { env: { ...process.env, KUBECONFIG: kubeconfig } });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
   child.stdin.end(input);
-  const code = await new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.on("error", reject).on("close", resolve),
+  );
   if (code === 0) return stdout;
   throw new Error(`kubectl ${args.join(" ")} ended with ${code}: ${stderr}`);
 }
 
 /** Applies manifests, given as objects or YAML text. */
 export async function apply(manifests: string | object[]): Promise<void> {
-  const text = typeof manifests === "string" ? manifests : JSON.stringify({ apiVersion: "v1", kind: "List", items: manifests });
+  const text =
+    typeof manifests === "string"
+      ? manifests
+      : JSON.stringify({ apiVersion: "v1", kind: "List", items: manifests });
   await kubectl(["apply", "-f", "-"], text);
 }
 
@@ -43,11 +49,26 @@ export async function runOnEveryNode(image: string, namespace: string): Promise<
   await apply(pods);
   const names = pods.map((pod) => `pod/${pod.metadata.name}`);
   try {
-    await kubectl(["-n", namespace, "wait", "--for=jsonpath={.status.phase}=Running", "--timeout=90s", ...names]);
+    await kubectl([
+      "-n",
+      namespace,
+      "wait",
+      "--for=jsonpath={.status.phase}=Running",
+      "--timeout=90s",
+      ...names,
+    ]);
   } catch (error) {
     const described = await kubectl(["-n", namespace, "describe", ...names]);
     throw new Error(`${String(error)}\n${described.slice(-3000)}`, { cause: error });
   } finally {
-    await kubectl(["-n", namespace, "delete", "--wait=false", "--grace-period=0", "--force", ...names]);
+    await kubectl([
+      "-n",
+      namespace,
+      "delete",
+      "--wait=false",
+      "--grace-period=0",
+      "--force",
+      ...names,
+    ]);
   }
 }

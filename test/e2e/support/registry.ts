@@ -5,12 +5,37 @@ const manifests = new URL("../../../docs/manifests/old-registry.yaml", import.me
 
 /** Sets the registry up in the old way, in kube-system, unless the cluster has it already. */
 export async function oldRegistry(): Promise<AsyncDisposable> {
-  const found = await kubectl(["-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-registry", "-o", "name"]);
+  const found = await kubectl([
+    "-n",
+    "kube-system",
+    "get",
+    "pods",
+    "-l",
+    "k8s-app=kube-registry",
+    "-o",
+    "name",
+  ]);
   const text = await readFile(manifests, "utf8");
   const ours = found.trim() === "";
   if (ours) await apply(text);
-  await kubectl(["-n", "kube-system", "rollout", "status", "daemonset/kube-registry-proxy", "--timeout=120s"]);
-  await kubectl(["-n", "kube-system", "wait", "--for=condition=Ready", "pod", "-l", "k8s-app=kube-registry", "--timeout=120s"]);
+  await kubectl([
+    "-n",
+    "kube-system",
+    "rollout",
+    "status",
+    "daemonset/kube-registry-proxy",
+    "--timeout=120s",
+  ]);
+  await kubectl([
+    "-n",
+    "kube-system",
+    "wait",
+    "--for=condition=Ready",
+    "pod",
+    "-l",
+    "k8s-app=kube-registry",
+    "--timeout=120s",
+  ]);
   return {
     async [Symbol.asyncDispose]() {
       if (ours) await kubectl(["delete", "--ignore-not-found", "--wait=true", "-f", "-"], text);
@@ -58,5 +83,12 @@ export async function registryIn(namespace: string, image: string): Promise<Asyn
 
 /** Waits until the namespace's registry pod is Ready; the controller may not have made it yet. */
 export async function waitForRegistry(namespace: string): Promise<void> {
-  await kubectl(["-n", namespace, "wait", "--for=jsonpath={.status.readyReplicas}=1", "rc/kube-registry-v0", "--timeout=120s"]);
+  await kubectl([
+    "-n",
+    namespace,
+    "wait",
+    "--for=jsonpath={.status.readyReplicas}=1",
+    "rc/kube-registry-v0",
+    "--timeout=120s",
+  ]);
 }
