@@ -35,8 +35,12 @@ export interface LocalImage {
 }
 
 /** One line of a push, already validated; sizes in bytes. */
-export type PushProgress =
-  | { id: string; state: "waiting" | "sending" | "sent" | "present"; sentBytes: number; totalBytes: number };
+export type PushProgress = {
+  id: string;
+  state: "waiting" | "sending" | "sent" | "present";
+  sentBytes: number;
+  totalBytes: number;
+};
 
 export interface EnginePush {
   /** Local image to push, an id or a name. */
@@ -60,8 +64,13 @@ export interface Engine extends Disposable {
   /** @throws KpushError `IMAGE_NOT_FOUND`, `PLATFORM_NOT_FOUND`, `ENGINE_*` */
   inspect(name: string, platform?: string): Promise<LocalImage>;
   tag(image: string, repository: string, tag: string): Promise<void>;
-  /** Removes one name; never the last one of an image. */
-  untag(name: string): Promise<void>;
+  /**
+   * Removes one name; never the last one of an image, which would remove the image: then it is `kept`.
+   * Goes on when the push was interrupted, within a time limit of its own.
+   *
+   * @param passing - other names that will not stay either
+   */
+  untag(name: string, passing?: readonly string[]): Promise<"removed" | "absent" | "kept">;
   /** Has the engine try to open a connection to 127.0.0.1:port. The caller looks whether one arrived. */
   probe(port: number): Promise<void>;
   /**

@@ -1,0 +1,94 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { Surroundings } from "../cluster/types.ts";
+import { pathsOf } from "../engine/endpoint.ts";
+
+/**
+ * What kpush remembers between runs. Safe to delete, and best effort: where it cannot be read it is
+ * empty, where it cannot be written nothing is remembered, and no error leaves it.
+ */
+export interface State {
+  /** The port on 127.0.0.1 that was last used towards this registry. */
+  localPort(registry: string): Promise<number | undefined>;
+  rememberLocalPort(registry: string, port: number): Promise<void>;
+  /** Writes a note, one file each so that several processes never rewrite each other's; returns its key. */
+  addNote(note: object): Promise<string>;
+  removeNote(key: string): Promise<void>;
+  /** All notes that can be read, as they were written, by anyone: to be checked. */
+  notes(): Promise<{ key: string; note: unknown }[]>;
+}
+
+/** Opens the state directory of the user; creates it, with mode 0700, at the first write. */
+export function openState(surroundings: Pick<Surroundings, "env" | "home" | "platform">): State {
+  const { join } = pathsOf(surroundings.platform);
+  const directory = stateDirectory(surroundings);
+  const ports = join(directory, "ports");
+  const notes = join(directory, "notes");
+  const portFile = (registry: string) =>
+    join(ports, createHash("sha256").update(registry).digest("hex").slice(0, 32));
+
+  return {
+    async localPort(registry) {
+      const port = Number(await read(portFile(registry)));
+      return Number.isInteger(port) && port >= 1024 && port <= 65_535 ? port : undefined;
+    },
+    async rememberLocalPort(registry, port) {
+      await write(ports, portFile(registry), String(port));
+    },
+    async addNote(note) {
+      const key = `${randomBytes(12).toString("hex")}.json`;
+      await write(notes, join(notes, key), JSON.stringify(note));
+      return key;
+    },
+    async removeNote(key) {
+      await rm(join(notes, key), { force: true }).catch(() => undefined);
+    },
+    async notes() {
+      const keys = await readdir(notes).catch(() => []);
+      const all = keys
+        .filter((key) => /^[0-9a-f]{24}\.json$/.test(key))
+        .map(async (key) => ({ key, note: parse(await read(join(notes, key))) }));
+      return Promise.all(all);
+    },
+  };
+}
+
+/** By XDG where it is set, else by the platform's custom. */
+function stateDirectory({
+  env,
+  home,
+  platform,
+}: Pick<Surroundings, "env" | "home" | "platform">): string {
+  const { isAbsolute, join } = pathsOf(platform);
+  const xdg = env["XDG_STATE_HOME"];
+  if (xdg && isAbsolute(xdg)) return join(xdg, "kpush");
+  if (platform === "darwin") return join(home, "Library", "Application Support", "kpush");
+  if (platform === "win32") {
+    return join(env["LOCALAPPDATA"] || join(home, "AppData", "Local"), "kpush", "state");
+  }
+  return join(home, ".local", "state", "kpush");
+}
+
+async function read(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch(() => undefined);
+}
+
+/** Whole or not at all: a reader never sees half a file. */
+async function write(directory: string, path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await writeFile(temporary, text, { flag: "wx", mode: 0o600 });
+    await rename(temporary, path);
+  } catch {
+    await rm(temporary, { force: true }).catch(() => undefined);
+  }
+}
+
+function parse(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? "");
+  } catch {
+    return undefined;
+  }
+}
