@@ -49,7 +49,10 @@ export function accessMaker(options: AccessOptions): {
     const kept = before?.login.certificate === login.certificate && before?.login.key === login.key;
     const agent = kept && before ? before.agent : await agentFor(options, tls);
     if (!agents.includes(agent)) agents.push(agent);
-    const headers = { ...found.headers, ...impersonationHeaders(options.impersonate) };
+    const headers = {
+      ...(found.headers as OutgoingHttpHeaders | undefined),
+      ...impersonationHeaders(options.impersonate),
+    };
     return { ...tls, login, headers, auth: found.auth ?? undefined, agent };
   };
 
@@ -102,11 +105,15 @@ function load(kubeConfig: KubeConfig, { cluster, authority }: AccessOptions, log
 }
 
 /** One context for all connections: to parse the certificates again for each takes a millisecond. */
-async function agentFor({ cluster, proxy, signal }: AccessOptions, tls: TlsOptions): Promise<Agent> {
+async function agentFor(
+  { cluster, proxy, signal }: AccessOptions,
+  tls: TlsOptions,
+): Promise<Agent> {
   const { ca, cert, key } = tls;
   let secureContext: SecureContext | undefined;
   try {
-    if (cluster.server.startsWith("https:")) secureContext = createSecureContext(defined({ ca, cert, key }));
+    if (cluster.server.startsWith("https:"))
+      secureContext = createSecureContext(defined({ ca, cert, key }));
   } catch (error) {
     throw networkError(error, cluster.server);
   }
@@ -114,5 +121,7 @@ async function agentFor({ cluster, proxy, signal }: AccessOptions, tls: TlsOptio
 }
 
 function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as never;
 }

@@ -1,4 +1,9 @@
-import { request as httpRequest, type Agent, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import {
+  request as httpRequest,
+  type Agent,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from "node:http";
 import { request as httpsRequest } from "node:https";
 import { KpushError, messageOf } from "../errors.ts";
 import { plain } from "../image/text.ts";
@@ -46,7 +51,17 @@ export async function sendRequest(options: ApiRequest): Promise<ApiAnswer> {
   }
 }
 
-function exchange({ method, server, path, body, headers, auth, agent, signal, timeout }: ApiRequest): Promise<ApiAnswer> {
+function exchange({
+  method,
+  server,
+  path,
+  body,
+  headers,
+  auth,
+  agent,
+  signal,
+  timeout,
+}: ApiRequest): Promise<ApiAnswer> {
   const url = new URL(server);
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const send = url.protocol === "https:" ? httpsRequest : httpRequest;
@@ -59,7 +74,9 @@ function exchange({ method, server, path, body, headers, auth, agent, signal, ti
       path: `${url.pathname.replace(/\/$/, "")}${path}`,
       headers: {
         accept: "application/json",
-        ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
+        ...(payload === undefined
+          ? {}
+          : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
         ...headers,
       },
       auth,
@@ -67,7 +84,9 @@ function exchange({ method, server, path, body, headers, auth, agent, signal, ti
       signal,
       timeout,
     });
-    request.on("timeout", () => request.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })));
+    request.on("timeout", () =>
+      request.destroy(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })),
+    );
     request.on("error", (error: NodeJS.ErrnoException) => {
       reject(Object.assign(error, { stale: request.reusedSocket && error.code === "ECONNRESET" }));
     });
@@ -83,7 +102,8 @@ async function answerOf(response: IncomingMessage): Promise<ApiAnswer> {
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > most && status < 400) throw new KpushError("CLUSTER_FAILED", "the API server's answer has no end");
+    if (size > most && status < 400)
+      throw new KpushError("CLUSTER_FAILED", "the API server's answer has no end");
     if (size > most) break;
     chunks.push(chunk);
   }
@@ -110,11 +130,18 @@ export function answerMessage({ json, text: body, status }: ApiAnswer): string {
 /** The error for an answer that nobody expects: a gateway's page, a server in trouble. */
 export function unexpectedAnswer(answer: ApiAnswer, what: string, server: string): KpushError {
   if (answer.status === 400 && /HTTP request to an HTTPS server/i.test(answer.text)) {
-    return new KpushError("CLUSTER_TLS", `${plain(server, 300)} wants TLS, and the kubeconfig has http://`, {
-      hint: "write https:// in the server address of the kubeconfig",
-    });
+    return new KpushError(
+      "CLUSTER_TLS",
+      `${plain(server, 300)} wants TLS, and the kubeconfig has http://`,
+      {
+        hint: "write https:// in the server address of the kubeconfig",
+      },
+    );
   }
-  const message = answer.status < 400 ? `it answered with something that is no Kubernetes object (status ${answer.status})` : answerMessage(answer);
+  const message =
+    answer.status < 400
+      ? `it answered with something that is no Kubernetes object (status ${answer.status})`
+      : answerMessage(answer);
   return new KpushError("CLUSTER_FAILED", `the API server could not ${what}: ${message}`, {
     hint: "check with kubectl get --raw /readyz; the server address in the kubeconfig may need a path",
   });

@@ -22,12 +22,21 @@ export class ProxyRefusal extends Error {
  * @param proxy - http or https; its user and password are sent as Basic
  * @param signal - ends those CONNECTs that are under way
  */
-export function connectAgent(secure: boolean, proxy: URL, options: AgentOptions, signal: AbortSignal): HttpAgent {
+export function connectAgent(
+  secure: boolean,
+  proxy: URL,
+  options: AgentOptions,
+  signal: AbortSignal,
+): HttpAgent {
   const agent = secure ? new HttpsAgent(options) : new HttpAgent(options);
   const direct = agent.createConnection.bind(agent);
   agent.createConnection = (target: ClientRequestArgs, created?: Created): undefined => {
     void connect(proxy, target, signal).then(
-      (socket) => created?.(null, secure ? (direct({ ...target, socket } as ClientRequestArgs) as Duplex) : socket),
+      (socket) =>
+        created?.(
+          null,
+          secure ? (direct({ ...target, socket } as ClientRequestArgs) as Duplex) : socket,
+        ),
       (error: unknown) => created?.(error as Error, undefined as never),
     );
   };
@@ -49,7 +58,10 @@ function connect(proxy: URL, target: ClientRequestArgs, signal: AbortSignal): Pr
   });
   return new Promise((resolve, reject) => {
     request.once("connect", (response, socket: Socket) => {
-      request.removeAllListeners("error").removeAllListeners("timeout").on("error", () => undefined);
+      request
+        .removeAllListeners("error")
+        .removeAllListeners("timeout")
+        .on("error", () => undefined);
       socket.setTimeout(0);
       if (response.statusCode === 200) return void resolve(socket);
       socket.destroy();
@@ -59,7 +71,9 @@ function connect(proxy: URL, target: ClientRequestArgs, signal: AbortSignal): Pr
       response.destroy();
       reject(new ProxyRefusal(response.statusCode ?? 0));
     });
-    request.once("timeout", () => request.destroy(Object.assign(new Error("the proxy did not answer"), { code: "ETIMEDOUT" })));
+    request.once("timeout", () =>
+      request.destroy(Object.assign(new Error("the proxy did not answer"), { code: "ETIMEDOUT" })),
+    );
     request.once("error", reject);
     request.end();
   });

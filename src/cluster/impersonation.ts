@@ -9,7 +9,8 @@ export function impersonationHeaders(impersonate: Impersonation | undefined): Ou
   if (!impersonate) return {};
   const headers: OutgoingHttpHeaders = { "Impersonate-User": headerText(impersonate.user) };
   if (impersonate.uid !== undefined) headers["Impersonate-Uid"] = headerText(impersonate.uid);
-  if (impersonate.groups.length > 0) headers["Impersonate-Group"] = impersonate.groups.map(headerText);
+  if (impersonate.groups.length > 0)
+    headers["Impersonate-Group"] = impersonate.groups.map(headerText);
   for (const [key, values] of Object.entries(impersonate.extra)) {
     headers[`Impersonate-Extra-${escapedKey(key)}`] = values.map(headerText);
   }
@@ -24,7 +25,9 @@ function escapedKey(key: string): string {
   return [...Buffer.from(key.toLowerCase(), "utf8")]
     .map((byte) => {
       const character = String.fromCharCode(byte);
-      return /[a-z0-9!#$&'*+.^_`|~-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+      return /[a-z0-9!#$&'*+.^_`|~-]/.test(character)
+        ? character
+        : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
     })
     .join("");
 }

@@ -40,21 +40,52 @@ export async function openCluster(
   const ended = AbortSignal.any([signal, closed.signal]);
   const authority = await dataOrFile(cluster.authorityData, cluster.authorityFile);
   const proxy = cluster.proxyUrl ?? environmentProxy(cluster.server, surroundings.env);
-  const source = await loginSource({ user, cluster: { ...cluster, authority }, surroundings, report, signal: ended });
+  const source = await loginSource({
+    user,
+    cluster: { ...cluster, authority },
+    surroundings,
+    report,
+    signal: ended,
+  });
   const credentials = memoise(source);
   const { impersonate } = user;
-  const { kubeConfig, accessFor, destroy } = accessMaker({ cluster, authority, impersonate, proxy, signal: ended });
+  const { kubeConfig, accessFor, destroy } = accessMaker({
+    cluster,
+    authority,
+    impersonate,
+    proxy,
+    signal: ended,
+  });
   const access = async (): Promise<Access> => accessFor(await credentials.current());
   // A plugin takes long: it may run while the engine is asked. Who needs the login gets its error.
   access().catch(() => undefined);
 
-  const send = async (method: string, path: string, body: unknown, own: AbortSignal | undefined, way: Access) => {
+  const send = async (
+    method: string,
+    path: string,
+    body: unknown,
+    own: AbortSignal | undefined,
+    way: Access,
+  ) => {
     const began = performance.now();
     const { agent, auth, headers } = way;
     const either = own ? AbortSignal.any([ended, own]) : ended;
-    const answer = await sendRequest({ method, server: cluster.server, path, body, headers, auth, agent, signal: either, timeout });
+    const answer = await sendRequest({
+      method,
+      server: cluster.server,
+      path,
+      body,
+      headers,
+      auth,
+      agent,
+      signal: either,
+      timeout,
+    });
     const took = Math.round(performance.now() - began);
-    report({ type: "debug", message: `${method} ${plain(cluster.server + path)}: ${answer.status} in ${took} ms` });
+    report({
+      type: "debug",
+      message: `${method} ${plain(cluster.server + path)}: ${answer.status} in ${took} ms`,
+    });
     return answer;
   };
 
@@ -73,7 +104,9 @@ export async function openCluster(
       const first = await access();
       const answer = await send(method, path, body, own, first);
       if (answer.status !== 401) return answer;
-      const again = (await credentials.refresh(first.login)) && (await send(method, path, body, own, await access()));
+      const again =
+        (await credentials.refresh(first.login)) &&
+        (await send(method, path, body, own, await access()));
       if (again && again.status !== 401) return again;
       throw unauthorized(cluster.server, user.name, again || answer, first.login, source.help);
     },
@@ -85,9 +118,14 @@ export async function openCluster(
   };
 }
 
-async function findContext(options: ClusterOptions, surroundings: Surroundings, serviceAccount: string): Promise<ChosenContext> {
+async function findContext(
+  options: ClusterOptions,
+  surroundings: Surroundings,
+  serviceAccount: string,
+): Promise<ChosenContext> {
   const merged = await loadKubeconfig(options.kubeconfig, surroundings);
-  const isEmpty = merged.contexts.size === 0 && merged.clusters.size === 0 && merged.currentContext === undefined;
+  const isEmpty =
+    merged.contexts.size === 0 && merged.clusters.size === 0 && merged.currentContext === undefined;
   if (isEmpty && options.context === undefined && options.kubeconfig === undefined) {
     const pod = await inClusterContext(options, surroundings.env, serviceAccount);
     if (pod) return pod;
@@ -97,8 +135,13 @@ async function findContext(options: ClusterOptions, surroundings: Surroundings, 
 
 function environmentProxy(server: string, env: Surroundings["env"]): string | undefined {
   const proxy = proxyFromEnvironment(server, env);
-  if (proxy === undefined || (/^(https?|socks5h?):\/\/[^/]/.test(proxy) && URL.canParse(proxy))) return proxy;
-  throw new KpushError("CLUSTER_UNREACHABLE", "the environment's HTTPS_PROXY or HTTP_PROXY is no proxy's address", {
-    hint: "it must be like http://HOST:PORT; NO_PROXY names what is reached without it",
-  });
+  if (proxy === undefined || (/^(https?|socks5h?):\/\/[^/]/.test(proxy) && URL.canParse(proxy)))
+    return proxy;
+  throw new KpushError(
+    "CLUSTER_UNREACHABLE",
+    "the environment's HTTPS_PROXY or HTTP_PROXY is no proxy's address",
+    {
+      hint: "it must be like http://HOST:PORT; NO_PROXY names what is reached without it",
+    },
+  );
 }

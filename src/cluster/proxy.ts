@@ -31,7 +31,8 @@ function bypassed(host: string, port: string, noProxy: string): boolean {
 /** One entry of NO_PROXY: an address range, an address or a domain, the latter two with a port or without. */
 function matches(rule: string, host: string, port: string): boolean {
   const [, network, bits] = /^(.+)\/(\d+)$/.exec(rule) ?? [];
-  if (network !== undefined && isIP(network)) return isIP(host) !== 0 && inRange(host, network, Number(bits));
+  if (network !== undefined && isIP(network))
+    return isIP(host) !== 0 && inRange(host, network, Number(bits));
   const { name, only } = splitPort(rule);
   if (name === "" || (only !== undefined && only !== port)) return false;
   if (isIP(name)) return isIP(host) !== 0 && sameAddress(name, host);
@@ -46,7 +47,8 @@ function splitPort(rule: string): { name: string; only: string | undefined } {
   return { name: bracketed ?? plain ?? rule, only };
 }
 
-const isLoopback = (host: string): boolean => isIP(host) !== 0 && loopback.check(host, family(host));
+const isLoopback = (host: string): boolean =>
+  isIP(host) !== 0 && loopback.check(host, family(host));
 const family = (address: string): "ipv4" | "ipv6" => (isIP(address) === 4 ? "ipv4" : "ipv6");
 
 const loopback = new BlockList();

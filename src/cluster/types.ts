@@ -53,7 +53,11 @@ export interface Cluster extends Disposable {
    * @throws KpushError `CLUSTER_UNREACHABLE`, `CLUSTER_TLS`, `CLUSTER_UNAUTHORIZED` or
    *   `CREDENTIALS_FAILED`; any other status is returned
    */
-  request(method: string, path: string, options?: { body?: unknown; signal?: AbortSignal | undefined }): Promise<ApiAnswer>;
+  request(
+    method: string,
+    path: string,
+    options?: { body?: unknown; signal?: AbortSignal | undefined },
+  ): Promise<ApiAnswer>;
   /**
    * Gets new credentials after a 401; many callers at once cause one refresh.
    * @returns false where there is nothing to refresh (a fixed token, a certificate)
@@ -80,6 +84,8 @@ export interface RegistryPod {
   pullAddress: string;
   /** Key of the discovery row: `kpush`, `kube-registry`, …, or `selector`. */
   kind: string;
+  /** Who runs the pod, e.g. `Deployment/kpush-registry`: its replacement has the same. */
+  owner?: string;
 }
 
 /** Opens the cluster that the options and the kubeconfig name. Makes no request by itself. */

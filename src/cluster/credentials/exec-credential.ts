@@ -47,14 +47,21 @@ export function parseExecCredential(stdout: string, apiVersion: string, command:
   } catch {
     throw fail(stdout.trim() === "" ? "printed nothing" : "printed something that is no JSON");
   }
-  if (answer["kind"] !== "ExecCredential") throw fail("printed something that is no ExecCredential");
+  if (answer["kind"] !== "ExecCredential")
+    throw fail("printed something that is no ExecCredential");
   if (answer["apiVersion"] !== apiVersion) {
-    throw fail(`answered with version ${plain(text(answer["apiVersion"]) ?? "none", 100)} where the kubeconfig wants ${plain(apiVersion, 100)}`);
+    throw fail(
+      `answered with version ${plain(text(answer["apiVersion"]) ?? "none", 100)} where the kubeconfig wants ${plain(apiVersion, 100)}`,
+    );
   }
   const status = mapping(answer["status"]);
-  const [token, certificate, key] = ["token", "clientCertificateData", "clientKeyData"].map((name) => text(status[name]));
-  if ((certificate === undefined) !== (key === undefined)) throw fail("gave only one of certificate and key");
-  if (token === undefined && certificate === undefined) throw fail("gave neither a token nor a certificate");
+  const [token, certificate, key] = ["token", "clientCertificateData", "clientKeyData"].map(
+    (name) => text(status[name]),
+  );
+  if ((certificate === undefined) !== (key === undefined))
+    throw fail("gave only one of certificate and key");
+  if (token === undefined && certificate === undefined)
+    throw fail("gave neither a token nor a certificate");
   const expires = Date.parse(text(status["expirationTimestamp"]) ?? "");
   return { token, certificate, key, expires: Number.isNaN(expires) ? undefined : expires };
 }

@@ -38,7 +38,11 @@ async function runPlugin({ exec, cluster, surroundings, signal }: ExecOptions): 
   signal.throwIfAborted();
   if (!execVersions.includes(exec.apiVersion)) throw unsupported(exec);
   const interactive = mayPrompt(exec, surroundings);
-  const info = execInfo(exec.apiVersion, interactive, exec.provideClusterInfo ? cluster : undefined);
+  const info = execInfo(
+    exec.apiVersion,
+    interactive,
+    exec.provideClusterInfo ? cluster : undefined,
+  );
   const own = Object.fromEntries(exec.env.map(({ name, value }) => [name, value]));
   const child = spawn(exec.command, exec.args, {
     cwd: surroundings.cwd,
@@ -46,8 +50,12 @@ async function runPlugin({ exec, cluster, surroundings, signal }: ExecOptions): 
     stdio: [interactive ? "inherit" : "ignore", "pipe", "pipe"],
     windowsHide: true,
   });
-  const { stdout, stderr, code, end } = await outcome(child, surroundings.pluginStderr, signal).catch(
-    (error: unknown) => Promise.reject(signal.aborted ? (error as Error) : notStarted(exec, error)),
+  const { stdout, stderr, code, end } = await outcome(
+    child,
+    surroundings.pluginStderr,
+    signal,
+  ).catch((error: unknown) =>
+    Promise.reject(signal.aborted ? (error as Error) : notStarted(exec, error)),
   );
   if (stdout === undefined) throw failed(exec, "printed more than a credential can be");
   if (code !== 0) throw failed(exec, `ended with ${end}`, stderr);
@@ -64,7 +72,11 @@ interface Outcome {
   end: string;
 }
 
-function outcome(child: ChildProcess, show: Surroundings["pluginStderr"], signal: AbortSignal): Promise<Outcome> {
+function outcome(
+  child: ChildProcess,
+  show: Surroundings["pluginStderr"],
+  signal: AbortSignal,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -92,7 +104,12 @@ function outcome(child: ChildProcess, show: Surroundings["pluginStderr"], signal
     child.on("close", (code, killer) => {
       signal.removeEventListener("abort", abort);
       const stdout = size > mostOutput ? undefined : Buffer.concat(chunks).toString("utf8");
-      resolve({ stdout, stderr: said, code, end: code === null ? `signal ${String(killer)}` : `status ${code}` });
+      resolve({
+        stdout,
+        stderr: said,
+        code,
+        end: code === null ? `signal ${String(killer)}` : `status ${code}`,
+      });
     });
   });
 }
@@ -103,36 +120,61 @@ function end(child: ChildProcess): void {
 }
 
 /** Whether the plugin gets the terminal's stdin. */
-function mayPrompt({ interactiveMode, command }: ExecConfig, { pluginStdin }: Surroundings): boolean {
+function mayPrompt(
+  { interactiveMode, command }: ExecConfig,
+  { pluginStdin }: Surroundings,
+): boolean {
   if (interactiveMode === "Never") return false;
   const terminal = pluginStdin === "inherit";
   if (interactiveMode === "Always" && !terminal) {
-    throw new KpushError("CREDENTIALS_FAILED", `the credential plugin ${plain(command, 200)} wants to ask you something, and there is no terminal`, {
-      hint: "run kpush in a terminal, or use credentials that need no answer",
-    });
+    throw new KpushError(
+      "CREDENTIALS_FAILED",
+      `the credential plugin ${plain(command, 200)} wants to ask you something, and there is no terminal`,
+      {
+        hint: "run kpush in a terminal, or use credentials that need no answer",
+      },
+    );
   }
   return terminal;
 }
 
 function unsupported({ apiVersion, command }: ExecConfig): KpushError {
   const version = plain(apiVersion, 100) || "no version";
-  return new KpushError("CREDENTIALS_FAILED", `the credential plugin ${plain(command, 200)} is set up for ${version}, which kubectl no longer supports`, {
-    hint: `write the kubeconfig anew with your cluster's tool: it must say ${execVersions.join(" or ")}`,
-  });
+  return new KpushError(
+    "CREDENTIALS_FAILED",
+    `the credential plugin ${plain(command, 200)} is set up for ${version}, which kubectl no longer supports`,
+    {
+      hint: `write the kubeconfig anew with your cluster's tool: it must say ${execVersions.join(" or ")}`,
+    },
+  );
 }
 
 function failed({ command }: ExecConfig, why: string, stderr = ""): KpushError {
   const lastLine = plain(stderr.trim().split("\n").at(-1) ?? "", 300);
-  return new KpushError("CREDENTIALS_FAILED", `the credential plugin ${plain(command, 200)} ${why}${lastLine ? `: ${lastLine}` : ""}`, {
-    hint: "log in again with the tool it belongs to; kubectl get pods should fail the same way",
-  });
+  return new KpushError(
+    "CREDENTIALS_FAILED",
+    `the credential plugin ${plain(command, 200)} ${why}${lastLine ? `: ${lastLine}` : ""}`,
+    {
+      hint: "log in again with the tool it belongs to; kubectl get pods should fail the same way",
+    },
+  );
 }
 
 function notStarted({ command, installHint }: ExecConfig, cause: unknown): KpushError {
   const { code } = cause as NodeJS.ErrnoException;
-  const why = code === "ENOENT" ? "is not installed, or not in PATH" : `cannot be run: ${plain(messageOf(cause), 300)}`;
-  return new KpushError("CREDENTIALS_FAILED", `the credential plugin ${plain(command, 200)} ${why}`, {
-    hint: installHint === undefined ? "install it, or write the kubeconfig anew" : plain(installHint, 1000),
-    cause,
-  });
+  const why =
+    code === "ENOENT"
+      ? "is not installed, or not in PATH"
+      : `cannot be run: ${plain(messageOf(cause), 300)}`;
+  return new KpushError(
+    "CREDENTIALS_FAILED",
+    `the credential plugin ${plain(command, 200)} ${why}`,
+    {
+      hint:
+        installHint === undefined
+          ? "install it, or write the kubeconfig anew"
+          : plain(installHint, 1000),
+      cause,
+    },
+  );
 }

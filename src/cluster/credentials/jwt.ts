@@ -7,7 +7,9 @@ import { mapping } from "../kubeconfig/values.ts";
  */
 export function expiryOf(token: string): number | undefined {
   try {
-    const claims = mapping(JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")));
+    const claims = mapping(
+      JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")),
+    );
     return typeof claims["exp"] === "number" ? claims["exp"] * 1000 : undefined;
   } catch {
     return undefined;

@@ -51,7 +51,8 @@ export function memoise(source: LoginSource, now: () => number = Date.now): Cred
 }
 
 function goodUntil({ expires }: Login, maxAge: number | undefined, now: number): number {
-  const renewal = expires === undefined ? Infinity : Math.max(now + (expires - now) / 2, expires - skew);
+  const renewal =
+    expires === undefined ? Infinity : Math.max(now + (expires - now) / 2, expires - skew);
   return Math.min(renewal, maxAge === undefined ? Infinity : now + maxAge);
 }
 

@@ -37,7 +37,12 @@ export async function refreshAtIssuer(options: RefreshOptions): Promise<Refreshe
   });
   signal.throwIfAborted();
   const server = found.serverMetadata();
-  const config = new oidc.Configuration(server, clientId, clientSecret, clientAuth(server, clientSecret));
+  const config = new oidc.Configuration(
+    server,
+    clientId,
+    clientSecret,
+    clientAuth(server, clientSecret),
+  );
   for (const allow of insecure) allow(config);
   config[oidc.customFetch] = fetchThere;
   const tokens = await oidc.refreshTokenGrant(config, options.refreshToken);
@@ -49,7 +54,9 @@ export async function refreshAtIssuer(options: RefreshOptions): Promise<Refreshe
 function clientAuth(server: oidc.ServerMetadata, secret: string | undefined): oidc.ClientAuth {
   if (secret === undefined) return oidc.None();
   const methods = server.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
-  return methods.includes("client_secret_basic") ? oidc.ClientSecretBasic(secret) : oidc.ClientSecretPost(secret);
+  return methods.includes("client_secret_basic")
+    ? oidc.ClientSecretBasic(secret)
+    : oidc.ClientSecretPost(secret);
 }
 
 /** A `fetch` by node:https: the global one can take neither an authority nor a proxy. */
@@ -59,7 +66,11 @@ function issuerFetch({ authority, env, signal }: RefreshOptions): oidc.CustomFet
     const either = timeout ? AbortSignal.any([signal, timeout]) : signal;
     const agent = await makeAgent(url, proxyFromEnvironment(url, env), tls, either);
     try {
-      return await exchange(url, { method, headers, agent, signal: either }, body ? String(body as URLSearchParams) : "");
+      return await exchange(
+        url,
+        { method, headers, agent, signal: either },
+        body ? String(body as URLSearchParams) : "",
+      );
     } finally {
       agent.destroy();
     }
@@ -72,21 +83,27 @@ function exchange(
   body: string,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    const request = (url.startsWith("https:") ? httpsRequest : httpRequest)(url, options, (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > mostBytes) request.destroy(new Error("its answer is too long"));
-        else chunks.push(chunk);
-      });
-      response.on("error", reject);
-      response.on("end", () => {
-        const type = response.headers["content-type"] ?? "";
-        const headers = { "content-type": type };
-        resolve(new Response(Buffer.concat(chunks), { status: response.statusCode ?? 500, headers }));
-      });
-    });
+    const request = (url.startsWith("https:") ? httpsRequest : httpRequest)(
+      url,
+      options,
+      (response) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        response.on("data", (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > mostBytes) request.destroy(new Error("its answer is too long"));
+          else chunks.push(chunk);
+        });
+        response.on("error", reject);
+        response.on("end", () => {
+          const type = response.headers["content-type"] ?? "";
+          const headers = { "content-type": type };
+          resolve(
+            new Response(Buffer.concat(chunks), { status: response.statusCode ?? 500, headers }),
+          );
+        });
+      },
+    );
     request.on("error", reject);
     request.end(body);
   });

@@ -22,7 +22,8 @@ export async function storeTokens(
     if (document.errors[0]) throw document.errors[0];
     const config = providerConfig(document.get("users"), user);
     if (!config) throw new Error("it no longer has this user");
-    for (const [key, value] of Object.entries(tokens)) if (value !== undefined) config.set(key, value);
+    for (const [key, value] of Object.entries(tokens))
+      if (value !== undefined) config.set(key, value);
     await replace(target, document.toString({ lineWidth: 0 }));
   } finally {
     await rm(lock, { force: true });

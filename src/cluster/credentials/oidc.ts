@@ -23,10 +23,19 @@ export interface OidcOptions {
  * The auth-provider `oidc`: an id-token as bearer token, refreshed at the issuer when it ran out, and
  * written back to the kubeconfig as kubectl does, because most issuers take a refresh-token only once.
  */
-export function oidcLogin({ user, config, surroundings, report, signal }: OidcOptions): LoginSource {
+export function oidcLogin({
+  user,
+  config,
+  surroundings,
+  report,
+  signal,
+}: OidcOptions): LoginSource {
   let idToken = text(config["id-token"]);
   let refreshToken = text(config["refresh-token"]);
-  const login = (): Login => ({ token: idToken, expires: idToken === undefined ? undefined : expiryOf(idToken) });
+  const login = (): Login => ({
+    token: idToken,
+    expires: idToken === undefined ? undefined : expiryOf(idToken),
+  });
 
   return {
     help: "log in at your identity provider again, with the tool that wrote the kubeconfig",
@@ -51,8 +60,10 @@ async function refresh(
   signal: AbortSignal,
 ): Promise<RefreshedTokens> {
   const [issuer, clientId] = [text(config["idp-issuer-url"]), text(config["client-id"])];
-  if (refreshToken === undefined) throw failed("the id-token ran out, and there is no refresh-token to get another");
-  if (issuer === undefined || clientId === undefined) throw failed("it has no idp-issuer-url or no client-id");
+  if (refreshToken === undefined)
+    throw failed("the id-token ran out, and there is no refresh-token to get another");
+  if (issuer === undefined || clientId === undefined)
+    throw failed("it has no idp-issuer-url or no client-id");
   const data = text(config["idp-certificate-authority-data"]);
   const file = text(config["idp-certificate-authority"]);
   try {
@@ -62,7 +73,10 @@ async function refresh(
       clientId,
       clientSecret: text(config["client-secret"]),
       refreshToken,
-      authority: data !== undefined ? Buffer.from(data, "base64").toString() : file && (await readFile(resolve(surroundings.cwd, file), "utf8")),
+      authority:
+        data !== undefined
+          ? Buffer.from(data, "base64").toString()
+          : file && (await readFile(resolve(surroundings.cwd, file), "utf8")),
       env: surroundings.env,
       signal,
     });
@@ -74,17 +88,27 @@ async function refresh(
 
 /** The library says little itself; the issuer's own words or the network's are in the cause. */
 function reasonOf(error: unknown): string {
-  const { error_description: said, cause } = error as { error_description?: unknown; cause?: unknown };
+  const { error_description: said, cause } = error as {
+    error_description?: unknown;
+    cause?: unknown;
+  };
   if (typeof said === "string") return said;
   return cause instanceof Error ? `${messageOf(error)} (${messageOf(cause)})` : messageOf(error);
 }
 
 /** A push can go on without: the user may have to log in again next time, and is told. */
-async function remember(user: UserEntry, tokens: { idToken: string; refreshToken: string | undefined }, report: Report): Promise<void> {
+async function remember(
+  user: UserEntry,
+  tokens: { idToken: string; refreshToken: string | undefined },
+  report: Report,
+): Promise<void> {
   if (user.file === undefined) return;
   try {
     const { storeTokens } = await import("./oidc-store.ts");
-    await storeTokens(user.file, user.name, { "id-token": tokens.idToken, "refresh-token": tokens.refreshToken });
+    await storeTokens(user.file, user.name, {
+      "id-token": tokens.idToken,
+      "refresh-token": tokens.refreshToken,
+    });
   } catch (error) {
     report({
       type: "warning",
@@ -95,8 +119,12 @@ async function remember(user: UserEntry, tokens: { idToken: string; refreshToken
 }
 
 function failed(why: string, cause?: unknown): KpushError {
-  return new KpushError("CREDENTIALS_FAILED", `the kubeconfig's OIDC login cannot be used: ${why}`, {
-    hint: "log in at your identity provider again, with the tool that wrote the kubeconfig",
-    cause,
-  });
+  return new KpushError(
+    "CREDENTIALS_FAILED",
+    `the kubeconfig's OIDC login cannot be used: ${why}`,
+    {
+      hint: "log in at your identity provider again, with the tool that wrote the kubeconfig",
+      cause,
+    },
+  );
 }

@@ -31,13 +31,21 @@ export async function loginSource(options: SourceOptions): Promise<LoginSource> 
     ...asked,
     get: async (refused) => {
       const [shown, got] = await Promise.all([fixed.get(), asked.get(refused)]);
-      return got.certificate === undefined ? { ...got, certificate: shown.certificate, key: shown.key } : got;
+      return got.certificate === undefined
+        ? { ...got, certificate: shown.certificate, key: shown.key }
+        : got;
     },
   };
 }
 
 /** Plugins and issuers are loaded only where the kubeconfig names one. */
-async function askedLogin({ user, cluster, surroundings, report, signal }: SourceOptions): Promise<LoginSource | undefined> {
+async function askedLogin({
+  user,
+  cluster,
+  surroundings,
+  report,
+  signal,
+}: SourceOptions): Promise<LoginSource | undefined> {
   if (user.exec) {
     const { execLogin } = await import("./exec-plugin.ts");
     return execLogin({ exec: user.exec, cluster, surroundings, signal });
@@ -57,7 +65,13 @@ const successors: Readonly<Record<string, string>> = {
 };
 
 function dropped(name: string): KpushError {
-  return new KpushError("CREDENTIALS_FAILED", `the kubeconfig logs in by the auth-provider ${plain(name, 60)}, which kubectl dropped in 1.26 and kpush does not know`, {
-    hint: successors[name] ?? "write the kubeconfig anew with your cluster's tool, so that it uses an exec plugin",
-  });
+  return new KpushError(
+    "CREDENTIALS_FAILED",
+    `the kubeconfig logs in by the auth-provider ${plain(name, 60)}, which kubectl dropped in 1.26 and kpush does not know`,
+    {
+      hint:
+        successors[name] ??
+        "write the kubeconfig anew with your cluster's tool, so that it uses an exec plugin",
+    },
+  );
 }

@@ -35,7 +35,10 @@ export function staticLogin(user: UserEntry): LoginSource {
  *
  * @throws KpushError `CREDENTIALS_FAILED` where the file cannot be read
  */
-export async function dataOrFile(data: string | undefined, file: string | undefined): Promise<string | undefined> {
+export async function dataOrFile(
+  data: string | undefined,
+  file: string | undefined,
+): Promise<string | undefined> {
   if (data !== undefined) return Buffer.from(data, "base64").toString("utf8");
   if (file === undefined) return undefined;
   return readFile(file, "utf8").catch((error: unknown) => Promise.reject(unreadable(file, error)));
@@ -54,11 +57,16 @@ async function tokenFrom(file: string, otherwise: string | undefined): Promise<s
 
 function unreadable(file: string, cause: unknown): KpushError {
   const why = plain(messageOf(cause), 300);
-  return new KpushError("CREDENTIALS_FAILED", `the kubeconfig names ${plain(file, 500)}, which cannot be read: ${why}`, {
-    hint: "write the kubeconfig anew with your cluster's tool",
-    cause,
-  });
+  return new KpushError(
+    "CREDENTIALS_FAILED",
+    `the kubeconfig names ${plain(file, 500)}, which cannot be read: ${why}`,
+    {
+      hint: "write the kubeconfig anew with your cluster's tool",
+      cause,
+    },
+  );
 }
 
 /** Whether nothing else has to be asked for a login: client-go then runs no plugin either. */
-export const isComplete = ({ token, username }: Login): boolean => token !== undefined || username !== undefined;
+export const isComplete = ({ token, username }: Login): boolean =>
+  token !== undefined || username !== undefined;

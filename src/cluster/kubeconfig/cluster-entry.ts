@@ -32,7 +32,9 @@ export function readCluster(entry: Entry, resolve: (path: string) => string): Cl
   const insecure = fields["insecure-skip-tls-verify"] === true;
   const fail = (why: string) => invalid(entry.file, `cluster ${quoted(entry.name)} ${why}`);
   if (insecure && (authorityFile ?? authorityData) !== undefined) {
-    throw fail("has a certificate-authority and insecure-skip-tls-verify, which exclude each other");
+    throw fail(
+      "has a certificate-authority and insecure-skip-tls-verify, which exclude each other",
+    );
   }
   const server = text(fields["server"]);
   if (server === undefined) throw fail("has no server");
@@ -42,7 +44,9 @@ export function readCluster(entry: Entry, resolve: (path: string) => string): Cl
   if (proxyUrl !== undefined && !/^(https?|socks5):\/\/[^/]/.test(proxyUrl)) {
     throw fail("has a proxy-url that is not http://, https:// or socks5://");
   }
-  const extension = list(fields["extensions"]).map(mapping).find((each) => each["name"] === execExtension);
+  const extension = list(fields["extensions"])
+    .map(mapping)
+    .find((each) => each["name"] === execExtension);
   return {
     name: entry.name,
     server: address,

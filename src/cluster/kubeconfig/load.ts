@@ -23,12 +23,20 @@ type Place = Pick<Surroundings, "env" | "home" | "cwd" | "platform">;
  * Which files kubectl would read: `--kubeconfig` alone, which must exist; else those that KUBECONFIG
  * lists; else `~/.kube/config`. Missing ones of the last two kinds are passed over.
  */
-export function kubeconfigFiles(option: string | undefined, place: Place): { files: string[]; required: boolean } {
+export function kubeconfigFiles(
+  option: string | undefined,
+  place: Place,
+): { files: string[]; required: boolean } {
   const path = place.platform === "win32" ? win32 : posix;
   if (option) return { files: [path.resolve(place.cwd, option)], required: true };
-  const listed = (place.env["KUBECONFIG"] ?? "").split(path.delimiter).filter((file) => file !== "");
+  const listed = (place.env["KUBECONFIG"] ?? "")
+    .split(path.delimiter)
+    .filter((file) => file !== "");
   if (place.env["KUBECONFIG"]) {
-    return { files: [...new Set(listed)].map((file) => path.resolve(place.cwd, file)), required: false };
+    return {
+      files: [...new Set(listed)].map((file) => path.resolve(place.cwd, file)),
+      required: false,
+    };
   }
   return { files: [path.join(place.home, ".kube", "config")], required: false };
 }
@@ -39,7 +47,10 @@ export function kubeconfigFiles(option: string | undefined, place: Place): { fil
  * @throws KpushError `KUBECONFIG_NOT_FOUND` where `--kubeconfig` names no file, `KUBECONFIG_INVALID`
  *   where a file cannot be read or parsed
  */
-export async function loadKubeconfig(option: string | undefined, place: Place): Promise<MergedKubeconfig> {
+export async function loadKubeconfig(
+  option: string | undefined,
+  place: Place,
+): Promise<MergedKubeconfig> {
   const { files, required } = kubeconfigFiles(option, place);
   const sources = await Promise.all(files.map(readIfThere));
   const missing = files.find((_, index) => sources[index] === undefined);
@@ -79,6 +90,10 @@ async function readIfThere(file: string): Promise<string | undefined> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw invalid(file, code === "EISDIR" ? "it is a directory" : `it cannot be read (${code ?? messageOf(error)})`, error);
+    throw invalid(
+      file,
+      code === "EISDIR" ? "it is a directory" : `it cannot be read (${code ?? messageOf(error)})`,
+      error,
+    );
   }
 }

@@ -23,7 +23,11 @@ export interface Kubeconfig {
 const schema = FAILSAFE_SCHEMA.extend({
   implicit: [
     scalar("null", /^(~|null|Null|NULL|)$/, () => null),
-    scalar("bool", /^(true|True|TRUE|false|False|FALSE)$/, (value) => value.toLowerCase() === "true"),
+    scalar(
+      "bool",
+      /^(true|True|TRUE|false|False|FALSE)$/,
+      (value) => value.toLowerCase() === "true",
+    ),
     scalar("merge", /^<<$/, (value) => value),
   ],
 });
@@ -42,7 +46,8 @@ export function parseKubeconfig(source: string, file: string): Kubeconfig {
   }
   const root = mapping(document);
   const kind = text(root["kind"]);
-  if (kind !== undefined && kind !== "Config") throw invalid(file, `its kind is ${plain(kind, 60)}, not Config`);
+  if (kind !== undefined && kind !== "Config")
+    throw invalid(file, `its kind is ${plain(kind, 60)}, not Config`);
   return {
     currentContext: text(root["current-context"]),
     clusters: entries(root, "clusters", "cluster", file),
@@ -104,8 +109,12 @@ export function quoted(name: string): string {
 
 /** The error for a kubeconfig that cannot be used as it stands. */
 export function invalid(where: string, why: string, cause?: unknown): KpushError {
-  return new KpushError("KUBECONFIG_INVALID", `the kubeconfig ${plain(where, 500)} is invalid: ${plain(why, 500)}`, {
-    hint: "kubectl config view shows how kubectl reads it",
-    cause,
-  });
+  return new KpushError(
+    "KUBECONFIG_INVALID",
+    `the kubeconfig ${plain(where, 500)} is invalid: ${plain(why, 500)}`,
+    {
+      hint: "kubectl config view shows how kubectl reads it",
+      cause,
+    },
+  );
 }

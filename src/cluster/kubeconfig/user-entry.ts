@@ -70,7 +70,10 @@ export function readUser(
     username: text(fields["username"]),
     password: text(fields["password"]),
     exec: fields["exec"] ? readExec(mapping(fields["exec"]), resolve) : undefined,
-    authProvider: providerName === undefined ? undefined : { name: providerName, config: mapping(provider["config"]) },
+    authProvider:
+      providerName === undefined
+        ? undefined
+        : { name: providerName, config: mapping(provider["config"]) },
     impersonate: impersonation(fields, options),
   };
   const contradiction = entry && contradictionIn(user);
@@ -78,14 +81,19 @@ export function readUser(
   return user;
 }
 
-function readExec(fields: Record<string, unknown>, resolve: ((path: string) => string) | undefined): ExecConfig {
+function readExec(
+  fields: Record<string, unknown>,
+  resolve: ((path: string) => string) | undefined,
+): ExecConfig {
   const command = text(fields["command"]) ?? "";
   // Only a path is relative to the kubeconfig; a bare name is looked for in PATH.
   const isPath = /[/\\]/.test(command);
   return {
     command: isPath && resolve ? resolve(command) : command,
     args: list(fields["args"]).map((arg) => text(arg) ?? ""),
-    env: list(fields["env"]).map(mapping).map(({ name, value }) => ({ name: text(name) ?? "", value: text(value) ?? "" })),
+    env: list(fields["env"])
+      .map(mapping)
+      .map(({ name, value }) => ({ name: text(name) ?? "", value: text(value) ?? "" })),
     apiVersion: text(fields["apiVersion"]) ?? "",
     installHint: text(fields["installHint"]),
     provideClusterInfo: fields["provideClusterInfo"] === true,
@@ -94,28 +102,42 @@ function readExec(fields: Record<string, unknown>, resolve: ((path: string) => s
 }
 
 /** As in kubectl, `--as` replaces the kubeconfig's user alone, and each other option its own field. */
-function impersonation(fields: Record<string, unknown>, options: ClusterOptions): Impersonation | undefined {
+function impersonation(
+  fields: Record<string, unknown>,
+  options: ClusterOptions,
+): Impersonation | undefined {
   const user = options.as ?? text(fields["as"]);
   const uid = options.asUid ?? text(fields["as-uid"]);
-  const groups = options.asGroup?.length ? options.asGroup : list(fields["as-groups"]).flatMap((group) => text(group) ?? []);
+  const groups = options.asGroup?.length
+    ? options.asGroup
+    : list(fields["as-groups"]).flatMap((group) => text(group) ?? []);
   const extra = Object.fromEntries(
-    Object.entries(mapping(fields["as-user-extra"])).map(([key, values]) => [key, list(values).flatMap((value) => text(value) ?? [])]),
+    Object.entries(mapping(fields["as-user-extra"])).map(([key, values]) => [
+      key,
+      list(values).flatMap((value) => text(value) ?? []),
+    ]),
   );
   if (user !== undefined) return { user, uid, groups, extra };
   if (uid === undefined && groups.length === 0 && Object.keys(extra).length === 0) return undefined;
-  throw new KpushError("USAGE", "a uid, groups or extra fields to impersonate need a user to impersonate", {
-    hint: "add --as USER",
-  });
+  throw new KpushError(
+    "USAGE",
+    "a uid, groups or extra fields to impersonate need a user to impersonate",
+    {
+      hint: "add --as USER",
+    },
+  );
 }
 
 function contradictionIn(user: UserEntry): string | undefined {
   if ((user.token ?? user.tokenFile) !== undefined && user.username !== undefined) {
     return "has a token and a username; there can be only one";
   }
-  if (user.exec && user.authProvider) return "has an exec plugin and an auth-provider; there can be only one";
+  if (user.exec && user.authProvider)
+    return "has an exec plugin and an auth-provider; there can be only one";
   if (user.exec && user.exec.command === "") return "has an exec plugin without a command";
   const certificate = user.certificateData ?? user.certificateFile;
   const key = user.keyData ?? user.keyFile;
-  if (certificate !== undefined && key === undefined) return "has a client certificate without its key";
+  if (certificate !== undefined && key === undefined)
+    return "has a client certificate without its key";
   return undefined;
 }
