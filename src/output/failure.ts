@@ -1,4 +1,5 @@
 import { KpushError, messageOf } from "../errors.ts";
+import { Interrupted } from "./interrupted.ts";
 import type { Style } from "./terminal.ts";
 
 /** How an error is told. */
@@ -17,6 +18,7 @@ const isBug = "this is a bug in kpush; please report it, with what the same comm
  * told with its causes; a stack comes only with `-v`.
  */
 export function failureText(error: unknown, { style, verbose, image }: FailureStyle): string {
+  if (error instanceof Interrupted) return `${error.message}\n`;
   const expected = error instanceof KpushError;
   const about = image === undefined ? "" : `${image}: `;
   const lines = [`${style.bad("error:")} ${about}${expected ? messageOf(error) : nameAndMessage(error)}`];

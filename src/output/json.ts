@@ -1,5 +1,6 @@
 import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
 import type { KpushEvent, PushedImage, RouteName } from "../events.ts";
+import { Interrupted } from "./interrupted.ts";
 
 /** What `--json` writes: one document on stdout, whatever happens. New fields may come; none goes. */
 export interface JsonDocument {
@@ -92,6 +93,6 @@ export function jsonError(error: unknown): JsonError {
     const { code, message, hint } = error;
     return { code, message, ...(hint !== undefined && { hint }) };
   }
-  const interrupted = error instanceof Error && error.name === "Interrupted";
-  return { code: interrupted ? "INTERRUPTED" : "UNEXPECTED", message: messageOf(error) };
+  const code = error instanceof Interrupted ? "INTERRUPTED" : "UNEXPECTED";
+  return { code, message: messageOf(error) };
 }

@@ -1,0 +1,49 @@
+import type { OutputStream } from "../output/terminal.ts";
+import type { Context, ImageOutcome } from "../push/types.ts";
+import type { OptionName } from "./options.ts";
+import type { Settings } from "./settings.ts";
+
+/** The streams of the process. */
+export interface Io {
+  /** Results only. */
+  stdout: OutputStream;
+  /** All the rest. */
+  stderr: OutputStream;
+  /** Shows a question and reads a line; undefined where there is no terminal to ask on. */
+  ask?: ((question: string, signal: AbortSignal) => Promise<string>) | undefined;
+}
+
+/** A command line, read. */
+export interface Invocation {
+  /** What is no option: images. */
+  words: readonly string[];
+  settings: Settings;
+}
+
+/** What a command works with: its only way to the world. */
+export interface Scene {
+  io: Io;
+  /** Its signal is aborted with an `Interrupted` when kpush has to end. */
+  context: Context;
+}
+
+/** A command as data; main reads the command line by it, help.ts describes it. */
+export interface Command {
+  name: string;
+  /** Lines of the help's usage. */
+  usage: readonly string[];
+  /** One line for the list of commands, without a full stop. */
+  summary: string;
+  /** Paragraphs of the command's own help. */
+  description: readonly string[];
+  /** Command lines, and what they do. */
+  examples: readonly (readonly [command: string, does: string])[];
+  options: readonly OptionName[];
+  /** A word that is kept for later: not listed, and takes any option. */
+  reserved?: true;
+  /**
+   * @returns what became of images, in their order; main prints it
+   * @throws what ended the command; main tells it
+   */
+  run: (invocation: Invocation, scene: Scene) => Promise<readonly ImageOutcome[]>;
+}

@@ -1,0 +1,41 @@
+import type { Command } from "../command.ts";
+import { clusterOptions } from "../options.ts";
+import { clusterSettings } from "../settings.ts";
+
+/** `kpush demo`. */
+export const demoCommand: Command = {
+  name: "demo",
+  usage: ["kpush demo [OPTION]..."],
+  summary: "see a push from end to end, without Docker and without a cluster",
+  description: [
+    "Starts a Kubernetes API server and a registry inside this process, makes a small image, pushes it as kpush would push yours, and fetches it back. Needs no Docker, no cluster and no rights, and leaves nothing.",
+  ],
+  examples: [
+    ["kpush demo", "takes some seconds"],
+    ["kpush demo --cluster", "the same on your cluster; asks first, and cleans up"],
+  ],
+  options: ["cluster", "yes", ...clusterOptions, "verbose", "no-color", "help"],
+  async run({ settings }, { io, context }) {
+    const write = (line: string) => void io.stdout.write(`${line}\n`);
+    if (!settings.cluster) {
+      const { runDemo } = await import("../../demo/demo.ts");
+      await runDemo({ ...context, write });
+      return [];
+    }
+    const { ask } = io;
+    const confirm =
+      ask &&
+      (async (question: string) => {
+        const answer = await ask(`${question} [y/N] `, context.signal);
+        return /^y(es)?$/i.test(answer.trim());
+      });
+    const { runClusterDemo } = await import("../../demo/cluster-demo.ts");
+    await runClusterDemo(clusterSettings(settings), {
+      ...context,
+      write,
+      confirm,
+      yes: settings.yes,
+    });
+    return [];
+  },
+};

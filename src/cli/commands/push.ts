@@ -1,0 +1,53 @@
+import { KpushError } from "../../errors.ts";
+import type { Command } from "../command.ts";
+import { clusterOptions, commonOptions } from "../options.ts";
+import { withNearestCommand } from "../suggestion.ts";
+import { clusterSettings } from "../settings.ts";
+
+/** `kpush IMAGE…` and `kpush push IMAGE…`. */
+export const pushCommand: Command = {
+  name: "push",
+  usage: ["kpush [OPTION]... IMAGE...", "kpush push [OPTION]... IMAGE..."],
+  summary: "push images, even one that is called like a command",
+  description: [
+    "Pushes local container images into a registry that runs inside a Kubernetes cluster, with nothing but your kubeconfig, and prints the references that the cluster's nodes can pull.",
+    "IMAGE is the name or id of an image of Docker or Podman, or an archive: a path that starts with /, ./ or ../, or ends in .tar.",
+  ],
+  examples: [
+    ["kpush myapp:dev", "prints localhost:5000/myapp:dev@sha256:…"],
+    ["kpush --context staging -n tools api:dev web:dev", "two images, into the registry in namespace tools"],
+    ["kubectl set image deploy/web web=$(kpush -q web:dev)", "pushes, and rolls it out"],
+  ],
+  options: [
+    ...clusterOptions,
+    "host",
+    "docker-context",
+    "name",
+    "tag",
+    "platform",
+    "route",
+    "timeout",
+    ...commonOptions,
+  ],
+  async run({ words: images, settings }, { context }) {
+    if (images.length === 0) {
+      throw new KpushError("USAGE", "no image is named", {
+        hint: "kpush myapp:dev pushes one; kpush --help tells more",
+      });
+    }
+    const { host, dockerContext, name, tags, platform, route, timeout } = settings;
+    const { push } = await import("../../push/push.ts");
+    const outcomes = await push(
+      {
+        ...clusterSettings(settings),
+        ...{ images, host, dockerContext, name, tags, platform, route, timeout },
+      },
+      context,
+    );
+    return outcomes.map((outcome) =>
+      "error" in outcome
+        ? { ...outcome, error: withNearestCommand(outcome.error, outcome.image) }
+        : outcome,
+    );
+  },
+};

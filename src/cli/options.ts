@@ -1,0 +1,157 @@
+/** Headings of the help texts, in this order. */
+export const optionGroups = ["Cluster", "Registry", "Engine", "Image", "Demo", "Output"] as const;
+
+/** One option of the command line. */
+export interface Option {
+  group: (typeof optionGroups)[number];
+  short?: string;
+  /** What its value is called in the help; without one it is a switch. */
+  value?: string;
+  /** May be given again and again. */
+  many?: true;
+  /** Environment variable that stands in where the option is not given. */
+  variable?: string;
+  /** The only values that it takes. */
+  choices?: readonly string[];
+  help: string;
+}
+
+/**
+ * Every option of every command, by name. kubectl's and docker's names mean what they mean there. The
+ * variables among them are all that kpush reads of its own; an empty one counts as not set.
+ */
+export const options = {
+  kubeconfig: {
+    group: "Cluster",
+    value: "FILE",
+    help: "kubeconfig file, in place of KUBECONFIG and ~/.kube/config",
+  },
+  context: {
+    group: "Cluster",
+    value: "NAME",
+    variable: "KPUSH_CONTEXT",
+    help: "context of the kubeconfig",
+  },
+  as: { group: "Cluster", value: "USER", help: "impersonate this user" },
+  "as-group": {
+    group: "Cluster",
+    value: "GROUP",
+    many: true,
+    help: "impersonate this group; again and again for more",
+  },
+  "as-uid": { group: "Cluster", value: "UID", help: "impersonate this UID" },
+  namespace: {
+    group: "Registry",
+    short: "n",
+    value: "NAME",
+    variable: "KPUSH_NAMESPACE",
+    help: "look for the registry only in this namespace",
+  },
+  selector: {
+    group: "Registry",
+    short: "l",
+    value: "LABELS",
+    variable: "KPUSH_SELECTOR",
+    help: "label selector of the registry's pods, in place of the known ones",
+  },
+  "registry-port": {
+    group: "Registry",
+    value: "PORT",
+    variable: "KPUSH_REGISTRY_PORT",
+    help: "container port of the registry, by number or name",
+  },
+  host: {
+    group: "Engine",
+    short: "H",
+    value: "ADDRESS",
+    variable: "KPUSH_HOST",
+    help: "container engine, as in DOCKER_HOST",
+  },
+  "docker-context": {
+    group: "Engine",
+    value: "NAME",
+    variable: "KPUSH_DOCKER_CONTEXT",
+    help: "docker context that names the engine",
+  },
+  name: {
+    group: "Image",
+    value: "NAME[:TAG]",
+    help: "name in the registry (with one image only)",
+  },
+  tag: {
+    group: "Image",
+    value: "TAG",
+    many: true,
+    help: "one more tag in the same repository; again and again",
+  },
+  platform: {
+    group: "Image",
+    value: "OS/ARCH",
+    variable: "KPUSH_PLATFORM",
+    help: "platform, where an image has several",
+  },
+  route: {
+    group: "Image",
+    value: "ROUTE",
+    variable: "KPUSH_ROUTE",
+    choices: ["auto", "daemon", "direct"],
+    help: "who sends: daemon (the engine), direct (kpush), or auto",
+  },
+  timeout: {
+    group: "Image",
+    value: "TIME",
+    variable: "KPUSH_TIMEOUT",
+    help: "give up after this time, e.g. 30s, 5m, 1h30m (default: never)",
+  },
+  port: { group: "Registry", value: "PORT", help: "local port to listen on (default: any)" },
+  cluster: {
+    group: "Demo",
+    help: "on the cluster of the current context; asks first, and cleans up",
+  },
+  yes: { group: "Demo", short: "y", help: "go on without asking" },
+  quiet: { group: "Output", short: "q", help: "errors only" },
+  verbose: { group: "Output", short: "v", help: "also what is chosen and asked, and stacks" },
+  json: { group: "Output", help: "one JSON document on stdout, whatever happens" },
+  "no-color": { group: "Output", help: "no colors; so does a NO_COLOR that is not empty" },
+  version: { group: "Output", help: "print the version" },
+  help: { group: "Output", short: "h", help: "print this help" },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof options;
+
+/** An option as the table's type hides it: with the fields that it lacks. */
+export function optionOf(name: OptionName): Option {
+  return options[name];
+}
+
+/** All names, in the order of the table. */
+export const optionNames = Object.keys(options) as OptionName[];
+
+/** Of every command. */
+export const commonOptions = [
+  "quiet",
+  "verbose",
+  "json",
+  "no-color",
+  "help",
+] as const satisfies OptionName[];
+
+/** Where the cluster and its registry are. */
+export const clusterOptions = [
+  "kubeconfig",
+  "context",
+  "as",
+  "as-group",
+  "as-uid",
+  "namespace",
+  "selector",
+  "registry-port",
+] as const satisfies OptionName[];
+
+/** The documented variables, each with the option that it stands in for. */
+export const variables: readonly { variable: string; option: OptionName }[] = optionNames.flatMap(
+  (option) => {
+    const { variable } = optionOf(option);
+    return variable === undefined ? [] : [{ variable, option }];
+  },
+);

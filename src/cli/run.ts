@@ -1,0 +1,107 @@
+import { constants, homedir } from "node:os";
+import process from "node:process";
+import { isatty } from "node:tty";
+import type { Surroundings } from "../cluster/types.ts";
+import { failureText } from "../output/failure.ts";
+import { Interrupted } from "../output/interrupted.ts";
+import { styleFor } from "../output/terminal.ts";
+import type { Io } from "./command.ts";
+import { main } from "./main.ts";
+
+/**
+ * Runs kpush as this process: the only place that knows there is one. Ends it when all is written.
+ *
+ * @param beforeExit - called when the work is done, before the process ends
+ */
+export async function run(beforeExit: () => void): Promise<never> {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) onSignal(signal, controller);
+  onClosedOutput(controller);
+  const { argv, stdout, stderr } = process;
+  process.on("uncaughtException", (error) => {
+    stderr.write(failureText(error, { style: styleFor(false), verbose: true }));
+    process.exit(1);
+  });
+  process.exitCode = await main(argv.slice(2), io(), surroundings(), controller.signal);
+  await Promise.all([written(stdout), written(stderr)]);
+  beforeExit();
+  // Keep-alive sockets and timers of libraries may still be there; nobody waits for them.
+  process.exit();
+}
+
+/** Asked of the descriptor: `process.stdin` itself takes a while to open, and is seldom read. */
+const isTerminal = isatty(0);
+
+/** The first signal ends the work in good order, the second one ends the process. */
+function onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP", controller: AbortController): void {
+  process.on(signal, () => {
+    const reason = new Interrupted(signal, constants.signals[signal]);
+    if (controller.signal.aborted) process.exit(reason.exitCode);
+    controller.abort(reason);
+  });
+}
+
+/** `kpush … | head -1` is no error. What goes on is ended, as there is no one to tell the result. */
+function onClosedOutput(controller: AbortController): void {
+  // Progress that nobody reads is no reason to break off a push.
+  process.stderr.on("error", () => undefined);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    controller.abort(new Interrupted("SIGPIPE", constants.signals.SIGPIPE));
+  });
+}
+
+/** Resolves when all that was written has left; a stream that broke has nothing to wait for. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.writableLength === 0) resolve();
+    else stream.write("", () => resolve());
+  });
+}
+
+function io(): Io {
+  const { stdout, stderr } = process;
+  return { stdout, stderr, ask: isTerminal && stderr.isTTY ? ask : undefined };
+}
+
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const { createInterface } = await import("node:readline/promises");
+  // Not a terminal of its own: in raw mode Ctrl-C would be a key and not a signal.
+  const { stdin: input, stderr: output } = process;
+  const lines = createInterface({ input, output, terminal: false });
+  try {
+    return await lines.question(question, { signal });
+  } finally {
+    lines.close();
+  }
+}
+
+function surroundings(): Surroundings {
+  const { env, platform, stderr } = process;
+  return {
+    env,
+    home: homeDirectory(),
+    cwd: workingDirectory(),
+    platform,
+    pluginStdin: isTerminal ? "inherit" : "ignore",
+    pluginStderr: (chunk) => void stderr.write(chunk),
+  };
+}
+
+/** In a container the user may be in no passwd file. */
+function homeDirectory(): string {
+  try {
+    return homedir();
+  } catch {
+    return "/";
+  }
+}
+
+/** A directory that was removed has no path; no relative path leads anywhere from it. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return homeDirectory();
+  }
+}

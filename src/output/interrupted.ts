@@ -1,0 +1,11 @@
+/** Reason of the abort when a signal ends kpush; not a failure of anything. */
+export class Interrupted extends Error {
+  override name = "Interrupted";
+  /** 128 + the signal's number, as shells expect. */
+  readonly exitCode: number;
+
+  constructor(signal: string, number: number) {
+    super(`interrupted by ${signal}`);
+    this.exitCode = 128 + number;
+  }
+}
