@@ -33,7 +33,11 @@ export class Backoff {
     const last = this.#failures.at(-1);
     if (!last || startedAt >= last.at) this.#failures.push({ at: now, error });
     const count = this.#failures.length;
-    if (count >= breaker.failures) return this.#failures[0]?.error ?? error;
+    if (count >= breaker.failures) {
+      const errors = this.#failures.map((failure) => failure.error);
+      // A pod that is gone explains whatever came before.
+      return errors.find(({ code }) => code === "POD_GONE") ?? errors[0] ?? error;
+    }
     const wait = Math.min(this.#most, this.#first * 2 ** (count - 1));
     // Half of it at random: many clients of one restarted server must not return at once.
     return wait * (0.5 + Math.random() / 2);

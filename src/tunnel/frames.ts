@@ -15,8 +15,13 @@ export const maxPayload = 64 * 1024;
  * Makes data messages of any number of chunks: small ones are joined, large ones cut. The one copy
  * that this costs is the price of the channel byte, since a message must never be sent in fragments:
  * the runtime takes each fragment for a message.
+ *
+ * @param allocate - makes a buffer of a given length, with any content
  */
-export function* dataMessages(chunks: readonly Uint8Array[]): Generator<Buffer, void, undefined> {
+export function* dataMessages(
+  chunks: readonly Uint8Array[],
+  allocate: (length: number) => Buffer = (length) => Buffer.allocUnsafe(length),
+): Generator<Buffer, void, undefined> {
   let left = 0;
   for (const chunk of chunks) left += chunk.length;
   let message: Buffer | undefined;
@@ -24,7 +29,7 @@ export function* dataMessages(chunks: readonly Uint8Array[]): Generator<Buffer, 
   for (const chunk of chunks) {
     for (let start = 0; start < chunk.length;) {
       if (!message) {
-        message = Buffer.allocUnsafe(1 + Math.min(left, maxPayload));
+        message = allocate(1 + Math.min(left, maxPayload));
         message[0] = Channel.data;
         end = 1;
       }
@@ -33,12 +38,33 @@ export function* dataMessages(chunks: readonly Uint8Array[]): Generator<Buffer, 
       end += part.length;
       start += part.length;
       left -= part.length;
-      if (end === message.length) {
-        yield message;
-        message = undefined;
-      }
+      if (end < message.length) break;
+      yield message;
+      message = undefined;
     }
   }
+}
+
+/**
+ * Buffers of full messages, used again once they are sent: fresh ones for each cost page faults and
+ * garbage collection, and memory that grows with the rate.
+ */
+export class MessageBuffers {
+  readonly #free: Buffer[] = [];
+  readonly #inUse: Buffer[] = [];
+
+  readonly allocate = (length: number): Buffer => {
+    const full = length === 1 + maxPayload;
+    const buffer = (full ? this.#free.pop() : undefined) ?? Buffer.allocUnsafe(length);
+    this.#inUse.push(buffer);
+    return buffer;
+  };
+
+  /** The oldest message in use has been sent; they are sent in order. */
+  readonly sent = (): void => {
+    const buffer = this.#inUse.shift();
+    if (buffer?.length === 1 + maxPayload) this.#free.push(buffer);
+  };
 }
 
 /** Takes a message apart; undefined for an empty one and for channels that are not ours. */

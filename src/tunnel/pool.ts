@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Duplex } from "node:stream";
 import { KpushError } from "../errors.ts";
 import { Opener } from "./opener.ts";
@@ -46,6 +47,7 @@ class Pool implements Tunnel {
     this.#signal = options.signal;
     this.#maxSockets = options.maxSockets ?? 32;
     this.#maxHandshakes = options.maxHandshakes ?? 8;
+    setMaxListeners(0, this.#abort.signal); // each handshake listens
     const timings = { ...defaultTimings, ...options.timings };
     this.#opener = new Opener(options, timings, this.#abort.signal, {
       onLost: (socket, error) => this.#lost(socket, error),
@@ -122,7 +124,7 @@ class Pool implements Tunnel {
     } catch (error) {
       // Whoever else waits would wait for the same.
       this.#refill = false;
-      if (error instanceof KpushError && this.#takers.length > 0) this.#firstError ??= error;
+      if (error instanceof KpushError && this.#takers.length > 0) this.#remember(error);
       this.#rejectTakers(error);
     } finally {
       this.#opening -= 1;
@@ -148,7 +150,13 @@ class Pool implements Tunnel {
 
   #lost(socket: TunnelSocket, error: KpushError): void {
     this.#opener.doubt(socket.target, error);
-    if (!this.#spares.includes(socket)) this.#firstError ??= error;
+    if (!this.#spares.includes(socket)) this.#remember(error);
+  }
+
+  /** Keeps the first error, unless a later one knows that the pod is gone: that explains all. */
+  #remember(error: KpushError): void {
+    const gone = error.code === "POD_GONE" && this.#firstError?.code !== "POD_GONE";
+    if (gone || !this.#firstError) this.#firstError = error;
   }
 
   #closed(socket: TunnelSocket): void {

@@ -6,6 +6,7 @@ import {
   Channel,
   dataMessages,
   ErrorText,
+  MessageBuffers,
   parseMessage,
   PortFrames,
   runtimeReason,
@@ -47,6 +48,7 @@ export class TunnelSocket extends Duplex {
   readonly #onStall: (message: string) => void;
   readonly #ports: PortFrames;
   readonly #text = new ErrorText();
+  readonly #buffers = new MessageBuffers();
   #webSocket: WebSocket | undefined;
   #liveness: Liveness | undefined;
   #opened: () => void = () => undefined;
@@ -196,7 +198,7 @@ export class TunnelSocket extends Duplex {
       done();
       return;
     }
-    for (const message of dataMessages(chunks)) {
+    for (const message of dataMessages(chunks, this.#buffers.allocate)) {
       this.#sent += message.length - 1;
       webSocket.send(message, this.#flushed);
     }
@@ -212,6 +214,7 @@ export class TunnelSocket extends Duplex {
 
   readonly #flushed = (error?: Error | null): void => {
     if (error) return; // the WebSocket's close follows
+    this.#buffers.sent();
     this.#liveness?.flushed();
     if (this.queuedBytes <= this.#waitBelow) this.#release();
   };

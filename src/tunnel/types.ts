@@ -54,7 +54,10 @@ export interface Tunnel extends AsyncDisposable {
   connect: Connect;
   /** Keeps this many unused sockets open for `connect()` from now on; 0 closes them. */
   keepSpares(count: number): void;
-  /** The first error that ended a socket since the last `takeError()`, to be joined to an engine's "EOF". */
+  /**
+   * The first error that ended a socket since the last `takeError()`, or the one that tells that the
+   * pod is gone; to be joined to an engine's "EOF".
+   */
   takeError(): KpushError | undefined;
 }
 
