@@ -27,6 +27,45 @@ export function matchesPlatform(wanted: string, have: string): boolean {
   );
 }
 
+/**
+ * Refuses an image of another platform than `wanted`, and one for Windows, whose base layers are not
+ * in it.
+ *
+ * @throws KpushError `PLATFORM_NOT_FOUND`, `IMAGE_UNSUPPORTED`
+ */
+export function requirePlatform(
+  wanted: string | undefined,
+  have: string | undefined,
+  what: string,
+): void {
+  if (have?.startsWith("windows/")) {
+    throw new KpushError(
+      "IMAGE_UNSUPPORTED",
+      `${plain(what, 300)} holds a Windows image; kpush pushes images for Linux nodes`,
+    );
+  }
+  if (wanted === undefined || have === undefined || matchesPlatform(wanted, have)) return;
+  throw platformNotFound(wanted, [have], what);
+}
+
+export function platformNotFound(
+  wanted: string,
+  have: readonly string[],
+  what: string,
+): KpushError {
+  const holds = have.length > 0 ? `; it holds ${plain(have.join(", "), 300)}` : "";
+  return new KpushError(
+    "PLATFORM_NOT_FOUND",
+    `${plain(what, 300)} holds no image for ${plain(wanted, 100)}${holds}`,
+    {
+      hint:
+        have.length > 0
+          ? `try --platform ${plain(have[0] ?? "", 100)}`
+          : "build or pull it with --platform",
+    },
+  );
+}
+
 function parse(platform: string): {
   os: string;
   architecture: string;

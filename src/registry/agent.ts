@@ -1,4 +1,4 @@
-import { Agent } from "node:http";
+import { Agent, type ClientRequest } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Connect } from "../tunnel/types.ts";
 
@@ -37,13 +37,15 @@ export class ConnectAgent extends Agent {
     );
   }
 
-  // Node's own versions of these two want a net.Socket; a tunnel's stream is none.
+  /** Node's own version wants a net.Socket; a tunnel's stream is none. */
   override keepSocketAlive(): boolean {
     return true;
   }
 
-  override reuseSocket(): void {
-    // Nothing was unreferenced when the socket became idle.
+  /** Node's own version does more than can be done here, and calls `ref`, which only a net.Socket has. */
+  override reuseSocket(socket: Duplex & { ref?: () => void }, request: ClientRequest): void {
+    socket.ref ??= () => undefined;
+    super.reuseSocket(socket, request);
   }
 
   override destroy(): void {

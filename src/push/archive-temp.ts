@@ -1,0 +1,66 @@
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KpushError, messageOf } from "../errors.ts";
+import type { OpenFile } from "./archive-file.ts";
+
+/**
+ * Makes a temporary file in a private directory (mode 0700). Both lose their names at once, so that nothing is
+ * left behind even when the process is killed; where the system does not allow that (Windows), they go when the file
+ * is closed.
+ *
+ * @param parent - /var/tmp unless given, else the system's temporary directory: /tmp is often memory
+ * @throws KpushError `LOCAL_DISK`
+ */
+export async function openTemporaryFile(parent?: string): Promise<OpenFile> {
+  const directory = await makeDirectory(parent);
+  const remove = () => rm(directory, { recursive: true, force: true });
+  try {
+    const handle = await open(join(directory, "layer"), "wx+", 0o600);
+    const gone = await remove().then(
+      () => true,
+      () => false,
+    );
+    return {
+      handle,
+      async [Symbol.asyncDispose]() {
+        await handle.close();
+        if (!gone) await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw diskError(error, directory);
+  }
+}
+
+/** What the user reads when a temporary file cannot be made or written. */
+export function diskError(error: unknown, where = "the temporary directory"): KpushError {
+  const full = isErrno(error) && ["ENOSPC", "EDQUOT", "EFBIG"].includes(error.code ?? "");
+  return new KpushError(
+    "LOCAL_DISK",
+    full
+      ? `the local disk is full: no space for a layer in ${where}`
+      : `a temporary file failed: ${messageOf(error)}`,
+    {
+      hint: "free some space, or set TMPDIR to a directory that has room for the largest layer",
+      cause: error,
+    },
+  );
+}
+
+async function makeDirectory(parent: string | undefined): Promise<string> {
+  let failure: unknown;
+  for (const place of parent === undefined ? ["/var/tmp", tmpdir()] : [parent]) {
+    try {
+      return await mkdtemp(join(place, "kpush-"));
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw diskError(failure, parent);
+}
+
+function isErrno(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "code" in error;
+}
