@@ -7,7 +7,7 @@ import { readFailure, type Transport } from "./transport.ts";
 /** A tar archive ends with two blocks of zeros. */
 const endLength = 1024;
 /** Room for an engine's error after the last byte of an archive. */
-const tailLength = 64 * 1024;
+const tailLength = 4 * 1024;
 
 /**
  * The archive in an engine's answer. A stream that ends early or with an error in place of the

@@ -74,12 +74,13 @@ export function answerFailed(
       hint: `see what it has: ${engine.tool} image inspect ${image}`,
     });
   }
-  if (status === 404 && words !== "page not found") {
+  // Whatever else speaks HTTP has its 404 too, but not in an engine's words.
+  if (status === 404 && /such image|image not known|failed to find image/i.test(words)) {
     return new KpushError("IMAGE_NOT_FOUND", `${engine.name} has no image ${image}`, {
       hint: `list what is there with "${engine.tool} images", or build it: ${engine.tool} build -t ${image} .`,
     });
   }
-  return new KpushError("ENGINE_FAILED", `${engine.name} failed with ${status}: ${words}`, {
+  return new KpushError("ENGINE_FAILED", `${engine.name} answered with ${status}: ${words}`, {
     hint: "look at the engine's log",
   });
 }

@@ -139,6 +139,12 @@ function stateOf(status: string): PushProgress["state"] | undefined {
 }
 
 function rejected(words: string): KpushError {
+  // All engines name the status, each in its own sentence.
+  if (/\b405\b.*method not allowed/is.test(words)) {
+    return new KpushError("REGISTRY_READ_ONLY", `the registry takes no pushes: ${plain(words)}`, {
+      hint: "it is in read-only mode: see its configuration, maintenance.readonly",
+    });
+  }
   return new KpushError("PUSH_REJECTED", `the engine could not push: ${plain(words)}`, {
     hint: "try the other way: kpush push --route direct",
   });

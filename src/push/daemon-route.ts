@@ -62,6 +62,19 @@ export async function engineReaches(
   return listener.connections > before;
 }
 
+/**
+ * Whether an engine failed in words that hide what the registry said. Of a full disk, Docker and Podman
+ * tell "500 Internal Server Error" or "invalid content range" (M); the direct route, tried next, reads
+ * the registry's own answer.
+ */
+export function saysTooLittle(error: unknown): boolean {
+  return (
+    error instanceof KpushError &&
+    error.code === "PUSH_REJECTED" &&
+    /\b5\d\d\b|invalid content range/i.test(error.message)
+  );
+}
+
 async function push(route: DaemonRoute, target: string): Promise<RouteResult> {
   const { image, local, engine, listener, platform, context } = route;
   const { report, signal } = context;
