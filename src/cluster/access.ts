@@ -10,11 +10,12 @@ import type { Impersonation } from "./kubeconfig/user-entry.ts";
 import { networkError } from "./network-error.ts";
 
 /** What one login comes to on the wire. */
-export interface Access extends TlsOptions {
+export interface Access {
   readonly login: Login;
   readonly headers: OutgoingHttpHeaders;
   /** `user:password` for Basic. */
   readonly auth: string | undefined;
+  readonly tls: TlsOptions;
   /** Shared by all requests and upgrades; a new one only for another client certificate. */
   readonly agent: Agent;
 }
@@ -36,6 +37,7 @@ export function accessMaker(options: AccessOptions): {
   destroy: () => void;
 } {
   const kubeConfig = new KubeConfig();
+  load(kubeConfig, options, {}); // the cluster is asked for before any login is there
   const agents: Agent[] = [];
   let last: Promise<Access> | undefined;
   let lastLogin: Login | undefined;
@@ -53,7 +55,7 @@ export function accessMaker(options: AccessOptions): {
       ...(found.headers as OutgoingHttpHeaders | undefined),
       ...impersonationHeaders(options.impersonate),
     };
-    return { ...tls, login, headers, auth: found.auth ?? undefined, agent };
+    return { login, tls, headers, auth: found.auth ?? undefined, agent };
   };
 
   return {

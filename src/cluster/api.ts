@@ -5,7 +5,7 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { KpushError, messageOf } from "../errors.ts";
+import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
 import { networkError } from "./network-error.ts";
 import { mapping, text } from "./kubeconfig/values.ts";

@@ -63,9 +63,12 @@ function connect(proxy: URL, target: ClientRequestArgs, signal: AbortSignal): Pr
         .removeAllListeners("timeout")
         .on("error", () => undefined);
       socket.setTimeout(0);
-      if (response.statusCode === 200) return void resolve(socket);
-      socket.destroy();
-      reject(new ProxyRefusal(response.statusCode ?? 0));
+      if (response.statusCode === 200) {
+        resolve(socket);
+      } else {
+        socket.destroy();
+        reject(new ProxyRefusal(response.statusCode ?? 0));
+      }
     });
     request.once("response", (response) => {
       response.destroy();

@@ -6,13 +6,8 @@ import { pickRegistry, registryPod } from "./pick.ts";
 import { listPods, type Listing } from "./pod-list.ts";
 import { podTrouble } from "./pod-status.ts";
 import { isReady, ownerOf, type Pod } from "./pods.ts";
-import { isNodeProxy, registryKinds } from "./registry-kinds.ts";
+import { isNodeProxy, registryKinds, usualNamespaces } from "./registry-kinds.ts";
 import type { Cluster, RegistryOptions, RegistryPod } from "./types.ts";
-
-/** Where registries are looked for without `-n`: kpush's own, the old addon's, the user's. */
-export const usualNamespaces = (cluster: Pick<Cluster, "namespace">): string[] => [
-  ...new Set(["kpush-system", "kube-system", cluster.namespace]),
-];
 
 /**
  * Finds the registry: in the first namespace, of those that are looked in, that has one.
@@ -27,7 +22,7 @@ export async function findRegistry(
 ): Promise<RegistryPod> {
   checkOptions(options);
   const namespaces =
-    options.namespace === undefined ? usualNamespaces(cluster) : [options.namespace];
+    options.namespace === undefined ? usualNamespaces(cluster.namespace) : [options.namespace];
   // All are asked at once: it costs one round trip, and the connections serve the tunnel afterwards.
   const asked = namespaces.map((namespace) => listPods(cluster, namespace, options, signal));
   for (const listing of asked) listing.catch(() => undefined);

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from "node:http";
 import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
 import { accessMaker, type Access } from "./access.ts";
@@ -96,8 +97,9 @@ export async function openCluster(
     config: {
       getCurrentCluster: () => kubeConfig.getCurrentCluster(),
       async applyToHTTPSOptions(target) {
-        const { login: _, headers, ...rest } = await access();
-        Object.assign(target, rest, { headers: { ...target.headers, ...headers } });
+        const { tls, agent, auth, headers } = await access();
+        const both = { ...(target.headers as OutgoingHttpHeaders | undefined), ...headers };
+        Object.assign(target, tls, { agent, auth, headers: both });
       },
     },
     async request(method, path, { body, signal: own } = {}): Promise<ApiAnswer> {

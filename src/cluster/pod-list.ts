@@ -2,7 +2,7 @@ import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
 import { answerMessage, unexpectedAnswer } from "./api.ts";
 import { podsOf, type Pod } from "./pods.ts";
-import { registryKinds, selectorsOf } from "./registry-kinds.ts";
+import { kindsIn, registryKinds, selectorsOf } from "./registry-kinds.ts";
 import type { Cluster, RegistryOptions } from "./types.ts";
 
 /** What one namespace says. */
@@ -17,10 +17,12 @@ export interface Listing {
 export async function listPods(
   cluster: Pick<Cluster, "request" | "server">,
   namespace: string,
-  { selector }: RegistryOptions,
+  options: RegistryOptions,
   signal: AbortSignal,
 ): Promise<Listing> {
-  const selectors = selector === undefined ? selectorsOf(registryKinds) : [selector];
+  const { selector } = options;
+  const kinds = options.namespace === undefined ? kindsIn(namespace) : registryKinds;
+  const selectors = selector === undefined ? selectorsOf(kinds) : [selector];
   const answers = await Promise.all(
     selectors.map((each) =>
       cluster.request(

@@ -7,6 +7,8 @@ export interface RegistryKind {
   /** The label its pods carry. */
   label: string;
   value: string;
+  /** Where it is not looked for without `-n`; each further request is a TLS handshake of 2–3 ms. */
+  neverIn?: readonly string[];
   /** Container port: by name, and by number where no port has this name. */
   portName: string;
   port: number;
@@ -17,8 +19,12 @@ export interface RegistryKind {
 /** Set on the pod template by whoever knows what nodes put in front of a repository. */
 export const pullAddressAnnotation = "kpush.dev/pull-address";
 
+/** The namespace that `kpush install` makes for its registry alone. */
+const ownNamespace = "kpush-system";
+
 const oldAddon = {
   label: "k8s-app",
+  neverIn: [ownNamespace],
   portName: "registry",
   port: 5000,
   pullAddress: "localhost:5000",
@@ -45,6 +51,18 @@ export const selectedKind: Omit<RegistryKind, "label" | "value"> = {
   port: 5000,
   pullAddress: "localhost:5000",
 };
+
+/**
+ * Where a registry is looked for without `-n`, in this order: kpush's own namespace, the old addon's,
+ * the user's. Nowhere else, as anyone who may run a pod may give it these labels.
+ */
+export const usualNamespaces = (own: string): string[] => [
+  ...new Set([ownNamespace, "kube-system", own]),
+];
+
+/** The rows that are looked for in one of the usual namespaces. */
+export const kindsIn = (namespace: string): RegistryKind[] =>
+  registryKinds.filter(({ neverIn }) => !neverIn?.includes(namespace));
 
 /** Label selectors that together find the pods of all rows: one for each label key. */
 export function selectorsOf(kinds: readonly RegistryKind[]): string[] {

@@ -29,6 +29,8 @@ const mostBytes = 1024 * 1024;
 export async function refreshAtIssuer(options: RefreshOptions): Promise<RefreshedTokens> {
   const { clientId, clientSecret, signal } = options;
   const issuer = new URL(options.issuer);
+  // The kubeconfig says http in so many words; kubectl follows it too.
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so only to stand out
   const insecure = issuer.protocol === "http:" ? [oidc.allowInsecureRequests] : [];
   const fetchThere = issuerFetch(options);
   const found = await oidc.discovery(issuer, clientId, clientSecret, undefined, {
@@ -43,7 +45,7 @@ export async function refreshAtIssuer(options: RefreshOptions): Promise<Refreshe
     clientSecret,
     clientAuth(server, clientSecret),
   );
-  for (const allow of insecure) allow(config);
+  insecure.forEach((apply) => apply(config));
   config[oidc.customFetch] = fetchThere;
   const tokens = await oidc.refreshTokenGrant(config, options.refreshToken);
   if (tokens.id_token === undefined) throw new Error("its answer has no id_token");

@@ -1,10 +1,9 @@
+/* eslint-disable no-control-regex -- control characters are what this removes */
 import { StringDecoder } from "node:string_decoder";
 
 // Colours, cursor moves (CSI) and titles, links, clipboard (OSC and the like), whole.
-// eslint-disable-next-line no-control-regex -- control characters are what this removes
 const sequences =
   /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)|[ -/]*[0-Z\\^-~])/g;
-// eslint-disable-next-line no-control-regex -- control characters are what this removes
 const controls =
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 

@@ -29,8 +29,8 @@ export function chooseContext(
 ): ChosenContext {
   const context = contextEntry(merged, options.context);
   const resolve = (entry: Entry, path: string): string => {
-    const { dirname, resolve: join } = platform === "win32" ? win32 : posix;
-    return join(dirname(entry.file), path);
+    const paths = platform === "win32" ? win32 : posix;
+    return paths.resolve(paths.dirname(entry.file), path);
   };
   const cluster = reference(merged, context, "cluster");
   const user = reference(merged, context, "user");
