@@ -29,12 +29,10 @@ const mostBytes = 1024 * 1024;
 export async function refreshAtIssuer(options: RefreshOptions): Promise<RefreshedTokens> {
   const { clientId, clientSecret, signal } = options;
   const issuer = new URL(options.issuer);
-  // The kubeconfig says http in so many words; kubectl follows it too.
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so only to stand out
-  const insecure = issuer.protocol === "http:" ? [oidc.allowInsecureRequests] : [];
+  const execute = issuer.protocol === "http:" ? [allowHttp] : [];
   const fetchThere = issuerFetch(options);
   const found = await oidc.discovery(issuer, clientId, clientSecret, undefined, {
-    execute: insecure,
+    execute,
     [oidc.customFetch]: fetchThere,
   });
   signal.throwIfAborted();
@@ -45,11 +43,17 @@ export async function refreshAtIssuer(options: RefreshOptions): Promise<Refreshe
     clientSecret,
     clientAuth(server, clientSecret),
   );
-  insecure.forEach((apply) => apply(config));
+  for (const prepare of execute) prepare(config);
   config[oidc.customFetch] = fetchThere;
   const tokens = await oidc.refreshTokenGrant(config, options.refreshToken);
   if (tokens.id_token === undefined) throw new Error("its answer has no id_token");
   return { idToken: tokens.id_token, refreshToken: tokens.refresh_token };
+}
+
+/** The kubeconfig says http in so many words; kubectl follows it too. */
+function allowHttp(config: oidc.Configuration): void {
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so only to stand out
+  oidc.allowInsecureRequests(config);
 }
 
 /** By the standard, Basic is what an issuer takes that does not say otherwise. */
