@@ -57,7 +57,7 @@ async function tellStory({ surroundings, report, signal, write }: DemoContext): 
     report,
     signal,
   };
-  const command = { images: [archive], kubeconfig };
+  const command = { images: ["./hello.tar"], kubeconfig };
   write("");
   write("3. kpush finds the registry, opens a tunnel to it, and sends what is missing.");
   write("   $ kpush ./hello.tar");
@@ -81,7 +81,7 @@ async function tellStory({ surroundings, report, signal, write }: DemoContext): 
     );
   }
   write(`   ${again.pullRef}`);
-  write(`   nothing was sent, ${formatDuration(again.milliseconds)}`);
+  write(`   nothing was sent, in ${Math.round(again.milliseconds)} ms`);
 }
 
 function startDemoCluster(registry: Registry): Promise<ApiServer> {
