@@ -10,7 +10,8 @@ export async function pushFromLibrary(
   onEvent: (event: KpushEvent) => void = () => undefined,
 ): Promise<PushResult> {
   const controller = new AbortController();
-  const abort = () => controller.abort(signal?.reason ?? new DOMException("the push was aborted", "AbortError"));
+  const abort = () =>
+    controller.abort(signal?.reason ?? new DOMException("the push was aborted", "AbortError"));
   if (signal?.aborted) abort();
   signal?.addEventListener("abort", abort);
   try {

@@ -16,7 +16,10 @@ export interface Listening extends AsyncDisposable {
 }
 
 /** Makes no port yet. */
-export function openListening(session: Session, { surroundings, report, signal }: Context): Listening {
+export function openListening(
+  session: Session,
+  { surroundings, report, signal }: Context,
+): Listening {
   let listening: Promise<Listener> | undefined;
   let reached: Promise<boolean> | undefined;
 

@@ -13,8 +13,8 @@ export interface RemoteImage {
 export interface PlanFacts {
   /** Undefined for an archive. */
   local: LocalImage | undefined;
-  /** Of an archive that holds one image of Docker's own format; undefined where it is not known so early. */
-  configDigest?: string | undefined;
+  /** Of an archive: the digests of its config and of its top manifest, where it is clear which image is meant. */
+  archive?: { configDigest: string | undefined; digest: string | undefined } | undefined;
   store: "graph" | "containerd" | "podman" | undefined;
   remote: RemoteImage | undefined;
   /** What the user asked for. */
@@ -37,13 +37,22 @@ export interface Plan {
  * the top manifest, and where not all of an index is there locally the engine pushes one of its
  * manifests, so the registry then holds that one.
  */
-export function isUnchanged({ local, configDigest, store, remote, platform }: PlanFacts): boolean {
+export function isUnchanged({ local, archive, store, remote, platform }: PlanFacts): boolean {
   if (!remote) return false;
-  if (!local) return configDigest !== undefined && remote.configDigest === configDigest;
+  if (archive) {
+    const { digest, configDigest } = archive;
+    return (
+      remote.digest === digest ||
+      (configDigest !== undefined && remote.configDigest === configDigest)
+    );
+  }
+  if (!local) return false;
   if (store !== "containerd") return remote.configDigest === local.id;
   const available = local.manifests.filter((manifest) => manifest.available);
   if (platform !== undefined) {
-    return available.some((one) => one.digest === remote.digest && one.kind === "image" && one.platform === platform);
+    return available.some(
+      (one) => one.digest === remote.digest && one.kind === "image" && one.platform === platform,
+    );
   }
   if (remote.digest === local.id) return true;
   const complete = available.length === local.manifests.length;
@@ -52,7 +61,8 @@ export function isUnchanged({ local, configDigest, store, remote, platform }: Pl
 
 /** Chooses the way of one image. Pure; tested as a table. */
 export function plan(facts: PlanFacts): Plan {
-  if (isUnchanged(facts)) return { route: "none", reason: "the registry already serves this image under this tag" };
+  if (isUnchanged(facts))
+    return { route: "none", reason: "the registry already serves this image under this tag" };
   if (!facts.local) return { route: "direct", reason: "it comes from an archive" };
   if (facts.route === "direct") return { route: "direct", reason: "--route direct" };
   if (facts.route === "daemon") return { route: "daemon", reason: "--route daemon" };

@@ -41,7 +41,13 @@ export async function pushImage(job: PushJob): Promise<PushedImage> {
 
   let digest = remote?.digest ?? "";
   if (chosen.route !== "none") ({ digest, plan: chosen } = await send(inside, chosen));
-  await verify({ registry: session.registry, target, digest, held: chosen.route === "none" ? remote : undefined, report: context.report });
+  await verify({
+    registry: session.registry,
+    target,
+    digest,
+    held: chosen.route === "none" ? remote : undefined,
+    report: context.report,
+  });
 
   const [tag] = target.tags;
   const done: PushedImage = {
@@ -62,7 +68,10 @@ async function chooseRoute(job: PushJob, remote: RemoteImage | undefined): Promi
   const { source, options, session, listening } = job;
   const chosen = plan({
     local: source.kind === "engine" ? source.local : undefined,
-    configDigest: source.kind === "archive" ? source.archive.id : undefined,
+    archive:
+      source.kind === "archive"
+        ? { configDigest: source.archive.id, digest: source.archive.digest }
+        : undefined,
     store: source.kind === "engine" ? source.engine.store : undefined,
     remote,
     route: options.route ?? "auto",
@@ -78,9 +87,13 @@ async function chooseRoute(job: PushJob, remote: RemoteImage | undefined): Promi
   const { reached } = await listening.reach(source.engine);
   if (reached) return chosen;
   if (options.route === "daemon") {
-    throw new KpushError("ENGINE_FAILED", `${source.engine.name} cannot reach a port of this machine`, {
-      hint: "leave out --route daemon: kpush then uploads the image itself",
-    });
+    throw new KpushError(
+      "ENGINE_FAILED",
+      `${source.engine.name} cannot reach a port of this machine`,
+      {
+        hint: "leave out --route daemon: kpush then uploads the image itself",
+      },
+    );
   }
   return { route: "direct", reason: "the engine cannot reach a port of this machine" };
 }
@@ -101,7 +114,11 @@ async function send(job: PushJob, chosen: Plan): Promise<{ digest: string; plan:
 
 /** What a failed push may be tried again with; undefined where it would fail the same way. */
 function remedy(error: unknown, chosen: Plan, replaced: boolean): Plan | undefined {
-  if (replaced) return { ...chosen, reason: "the registry pod was replaced, and the new one lacks what was sent" };
+  if (replaced)
+    return {
+      ...chosen,
+      reason: "the registry pod was replaced, and the new one lacks what was sent",
+    };
   // https://github.com/moby/moby/issues/53293: the engine takes a blob for pushed that it never sent.
   if (chosen.route === "daemon" && /blob unknown to registry/i.test(messageOf(error))) {
     return { route: "direct", reason: "the engine left out a layer" };
@@ -130,7 +147,14 @@ async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<
       });
       return digest;
     }
-    const { digest } = await directRoute({ source, target, registry: session.registry, platform: options.platform, report, signal });
+    const { digest } = await directRoute({
+      source,
+      target,
+      registry: session.registry,
+      platform: options.platform,
+      report,
+      signal,
+    });
     return digest;
   } finally {
     session.tunnel.keepSpares(0);
@@ -140,5 +164,8 @@ async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<
 function describe(manifest: Manifest | undefined): RemoteImage | undefined {
   if (!manifest) return undefined;
   const parsed = parseManifest(manifest.bytes, manifest.mediaType, manifest.digest);
-  return { digest: manifest.digest, configDigest: parsed.kind === "manifest" ? parsed.config.digest : undefined };
+  return {
+    digest: manifest.digest,
+    configDigest: parsed.kind === "manifest" ? parsed.config.digest : undefined,
+  };
 }

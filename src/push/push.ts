@@ -33,7 +33,8 @@ export async function push(options: PushOptions, context: Context): Promise<Imag
       claims.map(async (claim): Promise<ImageOutcome> => {
         const { image } = claim.source.request;
         try {
-          if (claim.source.kind === "missing" || !claim.target) throw "error" in claim ? claim.error : undefined;
+          if (claim.source.kind === "missing" || !claim.target)
+            throw "error" in claim ? claim.error : undefined;
           const { source, target } = claim;
           return await pushImage({ source, target, options, session, listening, context: inside });
         } catch (error) {

@@ -10,7 +10,8 @@ export type ImageRequest =
   | { kind: "archive"; image: string; path: string };
 
 /** A source with its place in the registry, or with why it has none. */
-export type Claim = { source: Source; target: Target } | { source: Source; target?: never; error: unknown };
+export type Claim =
+  { source: Source; target: Target } | { source: Source; target?: never; error: unknown };
 
 /**
  * Reads the images of a push, and refuses what no cluster and no engine need be asked about.
@@ -18,10 +19,13 @@ export type Claim = { source: Source; target: Target } | { source: Source; targe
  * @throws KpushError `USAGE` or `BAD_REFERENCE`
  */
 export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRequest[] {
-  if (images.length === 0) throw new KpushError("USAGE", "no image is named", { hint: "kpush myapp:dev" });
+  if (images.length === 0)
+    throw new KpushError("USAGE", "no image is named", { hint: "kpush myapp:dev" });
   if (name !== undefined) {
     if (images.length > 1) {
-      throw new KpushError("USAGE", "--name is for one image only", { hint: "push the images one by one" });
+      throw new KpushError("USAGE", "--name is for one image only", {
+        hint: "push the images one by one",
+      });
     }
     parseReference(name);
   }
@@ -30,14 +34,16 @@ export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRe
     const argument = parseImageArgument(image);
     switch (argument.kind) {
       case "image":
-        if (!/^(?:sha256:)?[0-9a-f]{1,64}$/.test(argument.reference)) parseReference(argument.reference);
+        if (!/^(?:sha256:)?[0-9a-f]{1,64}$/.test(argument.reference))
+          parseReference(argument.reference);
         return { kind: "image", image, reference: argument.reference };
       case "archive":
         return { kind: "archive", image, path: argument.path };
       case "oci":
+        return { kind: "archive", image, path: argument.path };
       case "stdin":
-        throw new KpushError("USAGE", `kpush cannot read ${argument.kind === "stdin" ? "standard input" : "an OCI directory"} yet`, {
-          hint: "save the image to a file first: docker save myapp:dev -o app.tar && kpush ./app.tar",
+        throw new KpushError("USAGE", "kpush cannot read an image from standard input yet", {
+          hint: "save it to a file first: docker save myapp:dev -o app.tar && kpush ./app.tar",
         });
     }
   });
@@ -49,7 +55,11 @@ export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRe
  *
  * @throws KpushError `SAME_TARGET`
  */
-export function claimTargets(sources: readonly Source[], options: PushOptions, pullAddress: string): Claim[] {
+export function claimTargets(
+  sources: readonly Source[],
+  options: PushOptions,
+  pullAddress: string,
+): Claim[] {
   const taken = new Map<string, string>();
   return sources.map((source) => {
     if (source.kind === "missing") return { source, error: source.error };
@@ -62,14 +72,19 @@ export function claimTargets(sources: readonly Source[], options: PushOptions, p
     for (const tag of target.tags) {
       const place = `${target.repository}:${tag}`;
       const other = taken.get(place);
-      if (other !== undefined && other !== source.request.image) throw sameTarget(other, source.request.image, place);
+      if (other !== undefined && other !== source.request.image)
+        throw sameTarget(other, source.request.image, place);
       taken.set(place, source.request.image);
     }
     return { source, target };
   });
 }
 
-function targetOf(source: Exclude<Source, { kind: "missing" }>, { name, tags = [] }: PushOptions, pullAddress: string): Target {
+function targetOf(
+  source: Exclude<Source, { kind: "missing" }>,
+  { name, tags = [] }: PushOptions,
+  pullAddress: string,
+): Target {
   const described = source.kind === "engine" ? source.local : source.archive;
   const { repository, tag } = destinationOf({
     reference: source.request.kind === "image" ? source.request.reference : undefined,
@@ -82,8 +97,11 @@ function targetOf(source: Exclude<Source, { kind: "missing" }>, { name, tags = [
 }
 
 function sameTarget(one: string, other: string, place: string): KpushError {
-  return new KpushError("SAME_TARGET", `${one} and ${other} would both become ${place} in the registry`, {
-    hint: "push one of them with --name NAME[:TAG]",
-  });
+  return new KpushError(
+    "SAME_TARGET",
+    `${one} and ${other} would both become ${place} in the registry`,
+    {
+      hint: "push one of them with --name NAME[:TAG]",
+    },
+  );
 }
-

@@ -27,14 +27,22 @@ export async function openSources(
   requests: readonly ImageRequest[],
   { surroundings, report, signal }: Context,
 ): Promise<Sources> {
-  const names = requests.flatMap((request) => (request.kind === "image" ? [request.reference] : []));
-  const engine = names.length > 0 ? await findEngine(options, names, surroundings, report, signal) : undefined;
+  const names = requests.flatMap((request) =>
+    request.kind === "image" ? [request.reference] : [],
+  );
+  const engine =
+    names.length > 0 ? await findEngine(options, names, surroundings, report, signal) : undefined;
   if (engine) report({ type: "engine", name: engine.name });
-  const all = await Promise.all(requests.map((request) => openSource(request, engine, options.platform, signal)));
+  const all = await Promise.all(
+    requests.map((request) =>
+      openSource(request, engine, options.platform, signal, surroundings.cwd),
+    ),
+  );
   return {
     all,
     async [Symbol.asyncDispose]() {
-      for (const source of all) if (source.kind === "archive") await source.archive[Symbol.asyncDispose]();
+      for (const source of all)
+        if (source.kind === "archive") await source.archive[Symbol.asyncDispose]();
       engine?.[Symbol.dispose]();
     },
   };
@@ -45,11 +53,22 @@ async function openSource(
   engine: Engine | undefined,
   platform: string | undefined,
   signal: AbortSignal,
+  cwd: string,
 ): Promise<Source> {
   try {
-    if (request.kind === "archive") return { request, kind: "archive", archive: await openArchive(request.path, { signal }) };
+    if (request.kind === "archive")
+      return {
+        request,
+        kind: "archive",
+        archive: await openArchive(request.path, { signal, cwd }),
+      };
     if (!engine) throw new Error("an image name needs an engine");
-    return { request, kind: "engine", engine, local: await engine.inspect(request.reference, platform) };
+    return {
+      request,
+      kind: "engine",
+      engine,
+      local: await engine.inspect(request.reference, platform),
+    };
   } catch (error) {
     signal.throwIfAborted();
     return { request, kind: "missing", error };

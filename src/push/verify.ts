@@ -21,7 +21,13 @@ export interface Verification {
  *
  * @throws KpushError `VERIFY_FAILED`
  */
-export async function verify({ registry, target, digest, held, report }: Verification): Promise<void> {
+export async function verify({
+  registry,
+  target,
+  digest,
+  held,
+  report,
+}: Verification): Promise<void> {
   const { repository, tags } = target;
   const [first, ...others] = tags;
   if (!held) {
@@ -38,7 +44,8 @@ export async function verify({ registry, target, digest, held, report }: Verific
     if (before?.digest === digest) continue;
     await registry.putManifest(repository, tag, manifest);
     const after = await registry.headManifest(repository, tag);
-    if (after?.digest !== digest) await explainMismatch(registry, { repository, tag, digest }, after?.digest, report);
+    if (after?.digest !== digest)
+      await explainMismatch(registry, { repository, tag, digest }, after?.digest, report);
   }
 }
 
@@ -58,7 +65,11 @@ async function explainMismatch(
 }
 
 function lost(name: string, digest: string): KpushError {
-  return new KpushError("VERIFY_FAILED", `the push ended well, but the registry does not serve ${name} with ${digest}`, {
-    hint: "push once more; if it stays so, the registry loses data: look at its volume and its log",
-  });
+  return new KpushError(
+    "VERIFY_FAILED",
+    `the push ended well, but the registry does not serve ${name} with ${digest}`,
+    {
+      hint: "push once more; if it stays so, the registry loses data: look at its volume and its log",
+    },
+  );
 }
