@@ -12,6 +12,7 @@ import {
   runtimeReason,
 } from "./frames.ts";
 import { Liveness } from "./liveness.ts";
+import type { LivenessView } from "./liveness.ts";
 import type { TunnelTarget, TunnelTimings } from "./types.ts";
 
 export interface TunnelSocketOptions {
@@ -94,9 +95,11 @@ export class TunnelSocket extends Duplex {
     return this.#webSocket?.bufferedAmount ?? 0;
   }
 
-  /** Connects the WebSocket's events. `opened` is called when both port frames have come. */
+  /**
+   * Takes a WebSocket over while it connects; from its opening on, all its events are ours.
+   * @param opened - called when both port frames have come
+   */
   attach(webSocket: WebSocket, opened: () => void): void {
-    this.#opened = opened;
     webSocket.binaryType = "nodebuffer";
     webSocket.on("open", () => {
       if (this.destroyed) {
@@ -104,23 +107,27 @@ export class TunnelSocket extends Duplex {
         return;
       }
       this.#webSocket = webSocket;
-      this.#liveness = new Liveness(this.#timings, {
-        sent: () => this.#sent,
-        queued: () => this.queuedBytes,
-        paused: () => webSocket.isPaused,
-        ping: (payload) => webSocket.ping(payload, undefined, () => undefined),
-        onStall: (seconds) =>
-          this.#onStall(`${podOf(this.target)} has taken no data for ${seconds} s`),
-        onDead: (reason) =>
-          this.#fail(new KpushError("TUNNEL_FAILED", `${reason} (${podOf(this.target)})`)),
-      });
+      this.#opened = opened;
+      this.#liveness = new Liveness(this.#timings, this.#view(webSocket));
+      // By binaryType; a text frame is a Buffer as well.
+      webSocket.on("message", (data) => this.#message(data as Buffer));
+      webSocket.on("ping", () => this.#liveness?.received());
+      webSocket.on("pong", (payload) => this.#liveness?.pong(payload.toString("latin1")));
+      webSocket.on("error", (error) => (this.#lost = error));
+      webSocket.on("close", (code) => this.#closed(code));
     });
-    // By binaryType; a text frame is a Buffer as well.
-    webSocket.on("message", (data) => this.#message(data as Buffer));
-    webSocket.on("ping", () => this.#liveness?.received());
-    webSocket.on("pong", (payload) => this.#liveness?.pong(payload.toString("latin1")));
-    webSocket.on("error", (error) => (this.#lost = error));
-    webSocket.on("close", (code) => this.#closed(code));
+  }
+
+  #view(webSocket: WebSocket): LivenessView {
+    const pod = podOf(this.target);
+    return {
+      sent: () => this.#sent,
+      queued: () => this.queuedBytes,
+      paused: () => webSocket.isPaused,
+      ping: (payload) => webSocket.ping(payload, undefined, () => undefined),
+      onStall: (seconds) => this.#onStall(`${pod} has taken no data for ${seconds} s`),
+      onDead: (reason) => this.#fail(new KpushError("TUNNEL_FAILED", `${reason} (${pod})`)),
+    };
   }
 
   /** Ends at once, without the closing handshake, also when that is under way. */

@@ -170,7 +170,7 @@ function timedOut(
       "Check the network, VPN or proxy.",
     );
   }
-  if ("encrypted" in socket && !socket.getProtocol()) {
+  if ("encrypted" in socket && !socket.getPeerFinished()) {
     return error(
       `${server} did not finish the TLS handshake ${within}`,
       "Check that this port speaks TLS.",
