@@ -19,7 +19,10 @@ export default tseslint.config(
     files: ["src/**/*.ts"],
     ignores: ["src/cli/run.ts"],
     rules: {
-      "no-restricted-globals": ["error", { name: "process", message: "Only cli/run.ts touches process." }],
+      "no-restricted-globals": [
+        "error",
+        { name: "process", message: "Only cli/run.ts touches process." },
+      ],
       "no-restricted-imports": [
         "error",
         { paths: [{ name: "node:process", message: "Only cli/run.ts touches process." }] },
@@ -28,7 +31,24 @@ export default tseslint.config(
   },
   {
     files: ["**/*.{js,mjs}"],
-    languageOptions: { globals: { process: "readonly", console: "readonly", Buffer: "readonly", URL: "readonly", setTimeout: "readonly", performance: "readonly" } },
+    languageOptions: {
+      globals: {
+        process: "readonly",
+        console: "readonly",
+        Buffer: "readonly",
+        URL: "readonly",
+        setTimeout: "readonly",
+        performance: "readonly",
+        queueMicrotask: "readonly",
+      },
+    },
+  },
+  {
+    files: ["bin/*.js"],
+    languageOptions: {
+      sourceType: "commonjs",
+      globals: { require: "readonly", __dirname: "readonly" },
+    },
   },
   { files: ["*.config.{js,ts}"], rules: { "no-restricted-exports": "off" } },
 );

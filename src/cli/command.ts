@@ -1,7 +1,7 @@
 import type { OutputStream } from "../output/terminal.ts";
 import type { Context, ImageOutcome } from "../push/types.ts";
 import type { OptionName } from "./options.ts";
-import type { Settings } from "./settings.ts";
+import type { Given, Settings } from "./settings.ts";
 
 /** The streams of the process. */
 export interface Io {
@@ -17,6 +17,8 @@ export interface Io {
 export interface Invocation {
   /** What is no option: images. */
   words: readonly string[];
+  /** Options as they stand on the command line, without the variables. */
+  given: Given;
   settings: Settings;
 }
 
@@ -39,7 +41,8 @@ export interface Command {
   /** Command lines, and what they do. */
   examples: readonly (readonly [command: string, does: string])[];
   options: readonly OptionName[];
-  /** A word that is kept for later: not listed, and takes any option. */
+  takesImages?: true;
+  /** A word that is kept for later: not listed, and takes anything. */
   reserved?: true;
   /**
    * @returns what became of images, in their order; main prints it

@@ -5,51 +5,51 @@ import { optionGroups, optionOf, variables, type OptionName } from "./options.ts
 const columns = 80;
 const indent = "  ";
 
-/** `kpush --help` where `main` is the command that an image name alone runs. */
+/** `kpush --help`, where `main` is the command that an image name alone runs. */
 export function mainHelp(main: Command, commands: readonly Command[]): string {
-  return sections([
-    [...main.description.map((paragraph) => wrap(paragraph, "")).map((text) => `${text}\n`)].join(
-      "\n",
-    ),
-    section("Usage", main.usage.map((line) => `${indent}${line}`)),
-    section("Examples", exampleLines(main)),
-    section(
-      "Commands",
-      columnsOf(commands.map(({ name, summary }): [string, string] => [name, summary])),
-    ),
+  const listed = commands.filter(({ reserved }) => !reserved);
+  return joined([
+    ...head(main),
+    section("Commands", inColumns(listed.map(({ name, summary }) => [name, summary]))),
     ...optionSections([...main.options, "version"]),
-    section("Variables, for options that are not given", variableLines(main.options)),
+    ...foot(main),
     "kpush COMMAND --help describes a command.\n",
   ]);
 }
 
-/** `kpush COMMAND --help`. */
+/** `kpush COMMAND --help` */
 export function commandHelp(command: Command): string {
-  return sections([
-    [...command.description.map((paragraph) => `${wrap(paragraph, "")}\n`)].join("\n"),
-    section("Usage", command.usage.map((line) => `${indent}${line}`)),
-    section("Examples", exampleLines(command)),
-    ...optionSections(command.options),
-    section("Variables, for options that are not given", variableLines(command.options)),
-  ]);
+  return joined([...head(command), ...optionSections(command.options), ...foot(command)]);
 }
 
-function sections(texts: readonly string[]): string {
-  return texts.filter((text) => text !== "").join("\n");
+function head({ description, usage, examples }: Command): string[] {
+  const example = ([command, does]: readonly [string, string]) => [
+    indent + command,
+    `${indent}    ${does}`,
+  ];
+  return [
+    ...description.map((paragraph) => `${wrap(paragraph, "")}\n`),
+    section(
+      "Usage",
+      usage.map((line) => indent + line),
+    ),
+    section("Examples", examples.flatMap(example)),
+  ];
 }
 
-function section(title: string, lines: readonly string[]): string {
-  return lines.length === 0 ? "" : `${title}:\n${lines.join("\n")}\n`;
+function foot({ options }: Command): string[] {
+  const known = variables.filter(({ option }) => options.includes(option));
+  const rows = known.map(({ variable, option }) => [variable, `--${option}`] as const);
+  return [section("Variables, where the option is not given", inColumns(rows))];
 }
 
-function exampleLines({ examples }: Command): string[] {
-  return examples.flatMap(([command, does]) => [`${indent}${command}`, `${indent}    ${does}`]);
-}
-
+/** One section for each group; the second column is in line from the first to the last. */
 function optionSections(names: readonly OptionName[]): string[] {
+  const left = Math.max(...names.map((name) => flags(name).length)) + 2;
   return optionGroups.map((group) => {
     const own = names.filter((name) => optionOf(name).group === group);
-    return section(`${group} options`, columnsOf(own.map((name) => [flags(name), optionOf(name).help])));
+    const rows = own.map((name) => [flags(name), optionOf(name).help] as const);
+    return section(group, inColumns(rows, left));
   });
 }
 
@@ -60,17 +60,20 @@ function flags(name: OptionName): string {
   return `${first}--${name}${value === undefined ? "" : ` ${value}`}`;
 }
 
-function variableLines(names: readonly OptionName[]): string[] {
-  const known = variables.filter(({ option }) => names.includes(option));
-  return columnsOf(known.map(({ variable, option }) => [variable, `--${option}`]));
+function joined(texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join("\n");
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? "" : `${title}:\n${lines.join("\n")}\n`;
 }
 
 /** Two columns, the second in line, wrapped. */
-function columnsOf(rows: readonly (readonly [string, string])[]): string[] {
-  const left = Math.max(0, ...rows.map(([first]) => first.length)) + 2;
+function inColumns(rows: readonly (readonly [string, string])[], left?: number): string[] {
+  const width = left ?? Math.max(0, ...rows.map(([first]) => first.length)) + 2;
   return rows.map(([first, second]) => {
-    const hanging = " ".repeat(indent.length + left);
-    return `${indent}${first.padEnd(left)}${wrap(second, hanging).slice(hanging.length)}`;
+    const hanging = " ".repeat(indent.length + width);
+    return `${indent}${first.padEnd(width)}${wrap(second, hanging).slice(hanging.length)}`;
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Surroundings } from "../cluster/types.ts";
 import { ExitCode, KpushError } from "../errors.ts";
-import type { KpushEvent } from "../events.ts";
+import type { KpushEvent, Report } from "../events.ts";
 import { failureText } from "../output/failure.ts";
 import { Interrupted } from "../output/interrupted.ts";
 import { openJson, type JsonDocument } from "../output/json.ts";
@@ -57,7 +57,7 @@ async function run(
   io: Io,
   surroundings: Surroundings,
   signal: AbortSignal,
-  take: (event: KpushEvent) => void,
+  take: Report,
 ): Promise<readonly ImageOutcome[]> {
   const { env, platform } = surroundings;
   const settings = resolveSettings(given, command.options, env);
@@ -73,7 +73,7 @@ async function run(
       reporter.report(event);
     },
   };
-  return await command.run({ words, settings }, { io, context });
+  return await command.run({ words, given, settings }, { io, context });
 }
 
 /** Writes the end of it all, once the reporter has left the terminal. */
@@ -84,8 +84,10 @@ function teller(argv: readonly string[], { stdout, stderr }: Io, { env }: Surrou
   const has = (...names: string[]) => names.some((name) => flags.includes(name));
   const style = styleFor(useColor(stderr, env, has("--no-color")));
   const verbose = has("-v", "--verbose");
+  const quiet = has("-q", "--quiet");
   const asJson = has("--json");
-  const writeJson = (document: JsonDocument) => stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  const writeJson = (document: JsonDocument) =>
+    stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   return {
     outcomes(outcomes: readonly ImageOutcome[], document: JsonDocument): number {
       const several = outcomes.length > 1;
@@ -101,7 +103,8 @@ function teller(argv: readonly string[], { stdout, stderr }: Io, { env }: Surrou
     },
     error(error: unknown, document: JsonDocument): number {
       if (asJson) writeJson(document);
-      else stderr.write(failureText(error, { style, verbose }));
+      else if (!(error instanceof Interrupted && (error.silent || quiet)))
+        stderr.write(failureText(error, { style, verbose }));
       return exitCodeOf(error);
     },
   };

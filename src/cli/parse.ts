@@ -1,5 +1,6 @@
 import yargs from "yargs";
 import { KpushError } from "../errors.ts";
+import { plain } from "../image/text.ts";
 import type { Command } from "./command.ts";
 import { nearest } from "./nearest.ts";
 import { optionNames, optionOf, type OptionName } from "./options.ts";
@@ -20,13 +21,22 @@ export interface Parsed {
  *
  * @throws KpushError `USAGE`
  */
-export function parse(argv: readonly string[], commands: readonly Command[], fallback: Command): Parsed {
+export function parse(
+  argv: readonly string[],
+  commands: readonly Command[],
+  fallback: Command,
+): Parsed {
   const found = readWith(argv, commands, fallback);
   const words = found.values["_"] as string[];
   if (found.named) words.shift();
   const { command, named } = found;
-  // Nobody knows yet what options a reserved word will have.
-  const given = readGiven(found.values, command.reserved ? undefined : command);
+  // Nobody knows yet what a reserved word will take.
+  if (command.reserved) return { command, named, words, given: new Map() };
+  checkSwitches(argv, command);
+  const given = readGiven(found.values, command);
+  if (words.length > 0 && !command.takesImages) {
+    throw usage(`kpush ${command.name} takes no images`, command);
+  }
   return { command, named, words, given };
 }
 
@@ -67,7 +77,7 @@ function readWith(argv: readonly string[], commands: readonly Command[], fallbac
       },
     });
   }
-  parser.parse(splitShort(argv));
+  parser.parseSync(splitShort(argv));
   if (found) return found;
   throw new Error("yargs chose no command");
 }
@@ -80,52 +90,53 @@ function yargsOption(name: OptionName) {
 
 /** `-nNAME` is `-n NAME`, as kubectl and docker read it; yargs would take it for five switches. */
 function splitShort(argv: readonly string[]): string[] {
-  const end = argv.indexOf("--");
+  const end = beforeDashes(argv).length;
   const withValue = optionNames.flatMap((name) => {
     const { short, value } = optionOf(name);
     return short !== undefined && value !== undefined ? [short] : [];
   });
   const pattern = new RegExp(`^-([a-zA-Z]*?)([${withValue.join("")}])=?(.+)$`, "s");
   return argv.flatMap((word, index) => {
-    const match = end >= 0 && index > end ? null : pattern.exec(word);
+    const match = index >= end ? null : pattern.exec(word);
     if (!match) return [word];
     const [, switches = "", short = "", value = ""] = match;
     return [...(switches === "" ? [] : [`-${switches}`]), `-${short}`, value];
   });
 }
 
-function readGiven(values: Record<string, unknown>, command: Command | undefined): Given {
+/** Yargs reads `--quiet=yes` as no; whoever writes so means the contrary. */
+function checkSwitches(argv: readonly string[], command: Command): void {
+  for (const word of beforeDashes(argv)) {
+    const [, name, value = ""] = /^--([a-z-]+)=(.*)$/s.exec(word) ?? [];
+    const option = optionNames.find((one) => one === name);
+    if (option === undefined || optionOf(option).value !== undefined) continue;
+    if (value !== "true" && value !== "false") throw usage(`--${option} takes no value`, command);
+  }
+}
+
+function readGiven(values: Record<string, unknown>, command: Command): Given {
   const given = new Map<OptionName, readonly string[] | true>();
   for (const [key, value] of Object.entries(values)) {
     if (key === "_" || key === "$0" || value === undefined) continue;
     const name = optionNames.find((one) => one === key);
-    if (name === undefined) {
-      if (command) throw unknownOption(key, command);
-      continue;
-    }
-    if (command && !accepts(command, name)) {
+    if (name === undefined) throw unknownOption(key, command);
+    if (name !== "version" && !command.options.includes(name)) {
       throw usage(`kpush ${command.name} has no option --${name}`, command);
     }
-    const read = optionOf(name).value === undefined ? readSwitch(value) : readValue(name, value, command);
-    if (read) given.set(name, read);
+    if (optionOf(name).value !== undefined) given.set(name, readValue(name, value, command));
+    else if (isOn(value)) given.set(name, true);
   }
   return given;
 }
 
-function accepts(command: Command, name: OptionName): boolean {
-  return name === "version" || command.options.includes(name);
-}
-
 /** A switch may be given twice, as in `-v -v`; the last one counts. */
-function readSwitch(value: unknown): true | undefined {
-  const last: unknown = Array.isArray(value) ? value.at(-1) : value;
-  return last === true ? true : undefined;
+function isOn(value: unknown): boolean {
+  return (Array.isArray(value) ? value.at(-1) : value) === true;
 }
 
-function readValue(name: OptionName, value: unknown, command: Command | undefined): readonly string[] {
+function readValue(name: OptionName, value: unknown, command: Command): readonly string[] {
   const texts = (Array.isArray(value) ? value : [value]).map(String);
-  if (!command) return texts;
-  // An empty value comes from an unset variable of a script: then the current context is not meant.
+  // An empty value comes from a script's unset variable: the current context, say, is not meant then.
   if (texts.includes("")) throw usage(`--${name} needs a value`, command);
   if (texts.length > 1 && !optionOf(name).many) {
     throw usage(`--${name} is given ${texts.length} times; it takes one value`, command);
@@ -137,10 +148,15 @@ function unknownOption(key: string, command: Command): KpushError {
   const flag = key.length === 1 ? `-${key}` : `--${key}`;
   const near = nearest(key, command.options);
   const meant = near === undefined ? "" : `; is --${near} meant?`;
-  return usage(`there is no option ${flag}${meant}`, command);
+  return usage(`there is no option ${plain(flag, 100)}${meant}`, command);
 }
 
 function usage(message: string, command: Command): KpushError {
   const help = command.name === "push" ? "kpush --help" : `kpush ${command.name} --help`;
   return new KpushError("USAGE", message, { hint: `${help} lists the options` });
+}
+
+function beforeDashes(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf("--");
+  return end < 0 ? argv : argv.slice(0, end);
 }

@@ -19,8 +19,13 @@ export async function run(beforeExit: () => void): Promise<never> {
   onClosedOutput(controller);
   const { argv, stdout, stderr } = process;
   process.on("uncaughtException", (error) => {
-    stderr.write(failureText(error, { style: styleFor(false), verbose: true }));
-    process.exit(1);
+    // It is told as a bug, but what can be cleaned up is; where even that hangs or fails, no more.
+    if (controller.signal.aborted) process.exit(1);
+    controller.abort(error);
+    setTimeout(() => {
+      stderr.write(failureText(error, { style: styleFor(false), verbose: true }));
+      process.exit(1);
+    }, 3000);
   });
   process.exitCode = await main(argv.slice(2), io(), surroundings(), controller.signal);
   await Promise.all([written(stdout), written(stderr)]);

@@ -21,7 +21,9 @@ export function failureText(error: unknown, { style, verbose, image }: FailureSt
   if (error instanceof Interrupted) return `${error.message}\n`;
   const expected = error instanceof KpushError;
   const about = image === undefined ? "" : `${image}: `;
-  const lines = [`${style.bad("error:")} ${about}${expected ? messageOf(error) : nameAndMessage(error)}`];
+  const lines = [
+    `${style.bad("error:")} ${about}${expected ? messageOf(error) : nameAndMessage(error)}`,
+  ];
   if (verbose || !expected) lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
   const hint = expected ? error.hint : isBug;
   if (hint !== undefined) lines.push(`${style.strong("hint:")} ${hint}`);

@@ -3,9 +3,12 @@ export class Interrupted extends Error {
   override name = "Interrupted";
   /** 128 + the signal's number, as shells expect. */
   readonly exitCode: number;
+  /** The reader of the output has gone: there is nothing to say, and no one to say it to. */
+  readonly silent: boolean;
 
   constructor(signal: string, number: number) {
     super(`interrupted by ${signal}`);
     this.exitCode = 128 + number;
+    this.silent = signal === "SIGPIPE";
   }
 }

@@ -1,5 +1,5 @@
 import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
-import type { KpushEvent, PushedImage, RouteName } from "../events.ts";
+import type { PushedImage, Report, RouteName } from "../events.ts";
 import { Interrupted } from "./interrupted.ts";
 
 /** What `--json` writes: one document on stdout, whatever happens. New fields may come; none goes. */
@@ -44,9 +44,9 @@ export interface JsonError {
 
 /** Collects what happens for the document. */
 export interface JsonCollector {
-  take(event: KpushEvent): void;
+  take: Report;
   /** @param end - the outcomes, or what ended everything */
-  document(end: { images: readonly JsonOutcome[] } | { error: unknown }): JsonDocument;
+  document: (end: { images: readonly JsonOutcome[] } | { error: unknown }) => JsonDocument;
 }
 
 type JsonOutcome = PushedImage | { image: string; error: unknown };
@@ -71,10 +71,23 @@ export function openJson(): JsonCollector {
     },
     document(end) {
       if ("error" in end) {
-        return { version: 1, ok: false, images: [], ...head, warnings, error: jsonError(end.error) };
+        return {
+          version: 1,
+          ok: false,
+          images: [],
+          ...head,
+          warnings,
+          error: jsonError(end.error),
+        };
       }
       const images = end.images.map(jsonImage);
-      return { version: 1, ok: !images.some((image) => "error" in image), images, ...head, warnings };
+      return {
+        version: 1,
+        ok: !images.some((image) => "error" in image),
+        images,
+        ...head,
+        warnings,
+      };
     },
   };
 }

@@ -16,7 +16,8 @@ export function openRateMeter(window = 5000): RateMeter {
       const last = samples.at(-1);
       if (last && bytes < last.bytes) samples = [];
       // A sample for each of ten thousand small writes would only cost memory.
-      if (last && samples.length > 1 && now - last.now < 50) last.bytes = Math.max(last.bytes, bytes);
+      if (last && samples.length > 1 && now - last.now < 50)
+        last.bytes = Math.max(last.bytes, bytes);
       else samples.push({ now, bytes });
       while (samples.length > 2 && now - (samples[1]?.now ?? now) >= window) samples.shift();
     },

@@ -8,7 +8,7 @@ import { ttyReporter } from "./tty-reporter.ts";
 export interface Reporter extends Disposable {
   report: Report;
   /** What a credential plugin or ssh writes: shown as it comes, and never drawn over. */
-  passThrough(chunk: string | Uint8Array): void;
+  passThrough: (chunk: string | Uint8Array) => void;
 }
 
 export interface ReporterOptions {

@@ -12,6 +12,7 @@ export interface Spinner extends Disposable {
 /** Ora, kept from what it would do by itself; this file is loaded only when something takes long. */
 export function openSpinner(stderr: OutputStream, symbols: Symbols, color: boolean): Spinner {
   const spinner = ora({
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- only for terminals
     stream: stderr as NodeJS.WriteStream,
     spinner: { frames: symbols.frames, interval: 80 },
     // It would color its frames under NO_COLOR too, as it looks at the environment only now and then.

@@ -64,6 +64,6 @@ export function symbolsFor(env: Env, platform: string): Symbols {
       ? Boolean(env["WT_SESSION"] ?? env["TERM_PROGRAM"] ?? env["ConEmuTask"] ?? env["TERM"])
       : env["TERM"] !== "linux";
   return modern
-    ? { done: "✔", failed: "✖", running: "•", debug: "·", frames: [..."⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"] }
+    ? { done: "✔", failed: "✖", running: "•", debug: "·", frames: "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏".split("") }
     : { done: "+", failed: "x", running: "*", debug: "-", frames: ["-", "\\", "|", "/"] };
 }

@@ -1,5 +1,5 @@
 /** What takes no column: combining marks, joiners and variation selectors. */
-const zeroWidth = /^[\p{M}\u200b-\u200f\u2060\ufe00-\ufe0f\ufeff]$/u;
+const zeroWidth = /^(?:\p{M}|[\u200b-\u200f\u2060\ufeff])$/u;
 
 /** What takes two columns: East Asian wide and fullwidth forms, and emoji (UAX #11, W and F). */
 const doubleWidth =

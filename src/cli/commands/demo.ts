@@ -1,3 +1,4 @@
+import { KpushError } from "../../errors.ts";
 import type { Command } from "../command.ts";
 import { clusterOptions } from "../options.ts";
 import { clusterSettings } from "../settings.ts";
@@ -15,9 +16,12 @@ export const demoCommand: Command = {
     ["kpush demo --cluster", "the same on your cluster; asks first, and cleans up"],
   ],
   options: ["cluster", "yes", ...clusterOptions, "verbose", "no-color", "help"],
-  async run({ settings }, { io, context }) {
+  async run({ settings, given }, { io, context }) {
     const write = (line: string) => void io.stdout.write(`${line}\n`);
     if (!settings.cluster) {
+      for (const option of [...clusterOptions, "yes"] as const) {
+        if (given.has(option)) throw needsCluster(option);
+      }
       const { runDemo } = await import("../../demo/demo.ts");
       await runDemo({ ...context, write });
       return [];
@@ -39,3 +43,10 @@ export const demoCommand: Command = {
     return [];
   },
 };
+
+/** Without `--cluster` nothing is asked of the cluster that such an option names. */
+function needsCluster(option: string): KpushError {
+  return new KpushError("USAGE", `--${option} says nothing to kpush demo without --cluster`, {
+    hint: "add --cluster, to run the demo on a cluster",
+  });
+}

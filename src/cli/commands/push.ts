@@ -15,7 +15,10 @@ export const pushCommand: Command = {
   ],
   examples: [
     ["kpush myapp:dev", "prints localhost:5000/myapp:dev@sha256:…"],
-    ["kpush --context staging -n tools api:dev web:dev", "two images, into the registry in namespace tools"],
+    [
+      "kpush --context staging -n tools api:dev web:dev",
+      "two images, into the registry in namespace tools",
+    ],
     ["kubectl set image deploy/web web=$(kpush -q web:dev)", "pushes, and rolls it out"],
   ],
   options: [
@@ -29,6 +32,7 @@ export const pushCommand: Command = {
     "timeout",
     ...commonOptions,
   ],
+  takesImages: true,
   async run({ words: images, settings }, { context }) {
     if (images.length === 0) {
       throw new KpushError("USAGE", "no image is named", {

@@ -15,10 +15,7 @@ const words: Record<string, readonly [what: string, today: string]> = {
     "kpush cannot tell a registry's status yet",
     "kpush tunnel -v shows which registry is found, and whether it can be reached",
   ],
-  doctor: [
-    "kpush has no doctor yet",
-    "kpush -v IMAGE shows what is looked for, chosen and asked",
-  ],
+  doctor: ["kpush has no doctor yet", "kpush -v IMAGE shows what is looked for, chosen and asked"],
   gc: [
     "kpush cannot collect a registry's garbage yet",
     "docs/old-registry.md tells how to run the registry's own garbage-collect",

@@ -1,0 +1,95 @@
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { randomBytes } from "node:crypto";
+import { homedir } from "node:os";
+import { basename, isAbsolute, join } from "node:path";
+import type { Script } from "node:vm";
+import type { Host } from "./loader.ts";
+
+/** What V8 compiled, on disk. Whoever can write to it runs code as this user: so only this user can. */
+export interface CodeCache {
+  readonly directory: string;
+  /** Compiled code of a chunk, if there is any for this very Node. */
+  read(id: string): Buffer | undefined;
+  /** @param cached - the script was compiled from what `read` gave */
+  loaded(id: string, script: Script, cached: boolean): void;
+  /** Keeps what is new, with all functions compiled by now. Never throws. */
+  write(): void;
+}
+
+const month = 30 * 24 * 3600 * 1000;
+
+/** @returns undefined where there is no directory that is this user's alone */
+export function openCodeCache(host: Host): CodeCache | undefined {
+  const directory = privateDirectory(host);
+  if (directory === undefined) return undefined;
+  // A chunk's name has the hash of its content; V8 checks the rest, its own version and flags.
+  const fileOf = (id: string) =>
+    join(directory, `${basename(id)}-${host.version}-${host.arch}.code`);
+  const scripts: { id: string; script: Script; cached: boolean }[] = [];
+  return {
+    directory,
+    read(id) {
+      try {
+        return readFileSync(fileOf(id));
+      } catch {
+        return undefined;
+      }
+    },
+    loaded: (id, script, cached) => void scripts.push({ id, script, cached }),
+    write() {
+      try {
+        const fresh = scripts.filter(({ cached }) => !cached);
+        if (fresh.length === 0) return;
+        removeOld(directory);
+        for (const { id, script } of fresh) replaceFile(fileOf(id), script.createCachedData());
+      } catch {
+        // A full or read-only disk: the next start is as slow as this one.
+      }
+    },
+  };
+}
+
+function privateDirectory({ env, platform, getuid }: Host): string | undefined {
+  try {
+    const directory = join(cacheHome(env, platform), "kpush", "code");
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const { uid, mode } = lstatSync(directory);
+    if (!lstatSync(directory).isDirectory()) return undefined;
+    if (getuid && (uid !== getuid() || (mode & 0o077) !== 0)) return undefined;
+    return directory;
+  } catch {
+    return undefined;
+  }
+}
+
+/** By XDG, which says that a relative path is to be ignored; on Windows by its custom. */
+function cacheHome(env: Host["env"], platform: string): string {
+  const set = env["XDG_CACHE_HOME"];
+  if (set !== undefined && isAbsolute(set)) return set;
+  const local = env["LOCALAPPDATA"];
+  return platform === "win32" && local ? local : join(homedir(), ".cache");
+}
+
+/** Two runs at once may write the same file; each reader sees one of them whole. */
+function replaceFile(file: string, content: Buffer): void {
+  const temporary = `${file}.${randomBytes(6).toString("hex")}`;
+  writeFileSync(temporary, content, { mode: 0o600, flag: "wx" });
+  renameSync(temporary, file);
+}
+
+/** What older versions left, and runs that were killed while they wrote. */
+function removeOld(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    const file = join(directory, name);
+    if (Date.now() - statSync(file).mtimeMs > month) rmSync(file, { recursive: true, force: true });
+  }
+}
