@@ -72,3 +72,16 @@ export async function names(engine: TestEngine): Promise<string[]> {
 export async function imageId(engine: TestEngine, name: string): Promise<string> {
   return (JSON.parse(await ask(engine, "GET", `/images/${name}/json`)) as { Id: string }).Id;
 }
+
+/** Whether the engine loads what BuildKit makes, an OCI index: Podman, and Docker from 25 on. */
+export async function takesOci(engine: TestEngine): Promise<boolean> {
+  const { Version: version, Components: parts = [] } = JSON.parse(
+    await ask(engine, "GET", "/version"),
+  ) as {
+    Version: string;
+    Components?: { Name: string }[];
+  };
+  return (
+    parts.some(({ Name: name }) => name.startsWith("Podman")) || Number.parseInt(version, 10) >= 25
+  );
+}

@@ -209,7 +209,7 @@ async function writeLayer(
   for await (const chunk of chunks) {
     if (!entry.write(chunk)) await once(entry, "drain");
   }
-  entry.end();
+  entry.end(Buffer.alloc(0));
   await finished(entry);
   tar.finalize();
   await written;
