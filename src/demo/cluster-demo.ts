@@ -84,7 +84,7 @@ async function tellStory(
   write("");
   write("1. kpush opens a tunnel to the registry and sends what is missing.");
   const pushed = await pushOne({ ...options, images: [archive] }, { surroundings, report, signal });
-  write(`   ${pushed.pullRef}`);
+  write(pushed.pullRef);
 
   write("");
   write("2. The image comes back through the tunnel.");
@@ -109,30 +109,25 @@ async function removeImage(
   session: Session,
   context: ClusterDemoContext,
 ): Promise<void> {
-  const { write } = context;
+  const { signal, write } = context;
   write("");
-  write("The image is deleted from the registry again.");
   try {
-    if (!context.signal.aborted) {
-      await removeBy(session, tag, write);
-      return;
+    if (signal.aborted) {
+      await using another = await openQuietly(options, context, AbortSignal.timeout(5000));
+      await removeBy(another, tag);
+    } else {
+      await removeBy(session, tag);
     }
-    await using another = await openQuietly(options, context, AbortSignal.timeout(5000));
-    await removeBy(another, tag, write);
+    write("3. The image is deleted; the registry's next garbage collection frees its space.");
   } catch (error) {
-    // Registries without `storage.delete.enabled` refuse; the tag then names a few megabytes.
-    write(`   it stays there as ${repository}:${tag}: ${messageOf(error)}`);
+    // Registries without `storage.delete.enabled` refuse.
+    write(`3. The image stays in the registry, as ${repository}:${tag}: ${messageOf(error)}`);
   }
 }
 
-async function removeBy(
-  { registry }: Session,
-  tag: string,
-  write: (line: string) => void,
-): Promise<void> {
+async function removeBy({ registry }: Session, tag: string): Promise<void> {
   const manifest = await registry.headManifest(repository, tag);
   if (manifest) await registry.deleteManifest(repository, manifest.digest);
-  write("   done; the registry's next garbage collection frees the space");
 }
 
 /** A session whose choice of registry is not reported: this story names it in its own words. */

@@ -60,9 +60,9 @@ async function tellStory({ surroundings, report, signal, write }: DemoContext): 
   const command = { images: ["./hello.tar"], kubeconfig };
   write("");
   write("3. kpush finds the registry, opens a tunnel to it, and sends what is missing.");
-  write("   $ kpush ./hello.tar");
+  write("$ kpush ./hello.tar");
   const pushed = await pushOne(command, inside);
-  write(`   ${pushed.pullRef}`);
+  write(pushed.pullRef);
 
   write("");
   write("4. A node pulls it by that name.");
@@ -70,7 +70,7 @@ async function tellStory({ surroundings, report, signal, write }: DemoContext): 
 
   write("");
   write("5. The same again: the registry has it already.");
-  write("   $ kpush ./hello.tar");
+  write("$ kpush ./hello.tar");
   const before = registry.requests.length;
   const again = await pushOne(command, inside);
   const uploads = registry.requests.slice(before).filter((line) => !/^(GET|HEAD) /.test(line));
@@ -80,7 +80,7 @@ async function tellStory({ surroundings, report, signal, write }: DemoContext): 
       `an unchanged image was sent again: ${uploads.join(", ")}`,
     );
   }
-  write(`   ${again.pullRef}`);
+  write(again.pullRef);
   write(`   nothing was sent, in ${Math.round(again.milliseconds)} ms`);
 }
 
