@@ -171,7 +171,7 @@ export function openEngine(
 
     async export(name, platform) {
       const path = `/images/${pathOfImage(name)}/get${queryOf(platformOption(platform))}`;
-      return exportStream(transport, await ask(name, { method: "GET", path, signal }));
+      return exportStream(transport, await ask(name, { method: "GET", path, signal }), signal);
     },
 
     [Symbol.dispose]: () => transport[Symbol.dispose](),

@@ -16,6 +16,7 @@ const tailLength = 4 * 1024;
 export function exportStream(
   { endpoint }: Pick<Transport, "endpoint">,
   answer: IncomingMessage,
+  signal: AbortSignal,
 ): Readable {
   let tail: Buffer = Buffer.alloc(0);
   const checked = new Transform({
@@ -28,7 +29,7 @@ export function exportStream(
     },
     flush: (done) => done(endOf(tail)),
   });
-  answer.on("error", (error) => checked.destroy(readFailure(endpoint, error, undefined)));
+  answer.on("error", (error) => checked.destroy(readFailure(endpoint, error, signal)));
   // Whoever stops reading ends the engine's work.
   checked.on("close", () => answer.destroy());
   return answer.pipe(checked);

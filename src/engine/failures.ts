@@ -86,7 +86,7 @@ export function answerFailed(
 }
 
 /** The error text of an engine's answer, safe to show. */
-export function engineWords(body: string): string {
+function engineWords(body: string): string {
   try {
     const { message, cause } = JSON.parse(body) as { message?: unknown; cause?: unknown };
     if (typeof message === "string" && message !== "") return plain(message);

@@ -7,8 +7,10 @@ import { resolveEndpoints, type Endpoint, type Files } from "./endpoint.ts";
 import { noEngine } from "./failures.ts";
 import type { Engine, EngineOptions } from "./types.ts";
 
-/** Milliseconds; tests make them small. */
-export interface FindTimings extends Partial<EngineTimings> {
+/** What tests change; times in milliseconds. */
+export interface FindSettings extends Partial<EngineTimings> {
+  /** The file system, as far as the choice depends on it. */
+  files?: Files;
   /** How long an engine that holds the images waits for those that go before it: 2_000. */
   patience?: number;
 }
@@ -27,18 +29,19 @@ export async function findEngine(
   surroundings: Pick<Surroundings, "env" | "home" | "platform">,
   report: Report,
   signal: AbortSignal,
-  timings: FindTimings = {},
+  settings: FindSettings = {},
 ): Promise<Engine> {
+  const { files = fileSystem, patience = 2_000, ...timings } = settings;
   const { endpoints, chosenBy } = resolveEndpoints(options, { ...surroundings, files });
   const debug = (message: string) => report({ type: "debug", message: `engine: ${message}` });
   debug(
     chosenBy === undefined ? "none was chosen, trying the usual sockets" : `${chosenBy} chose it`,
   );
-  const there = chosenBy === undefined ? endpoints.filter(isThere) : endpoints;
+  const there = chosenBy === undefined ? endpoints.filter((one) => isThere(one, files)) : endpoints;
   if (there.length === 0) throw noEngine(endpoints);
 
   const candidates = there.map((endpoint) => askFor(names, openEngine(endpoint, signal, timings)));
-  const chosen = await chooseFirst(candidates, names.length, timings.patience ?? 2_000);
+  const chosen = await chooseFirst(candidates, names.length, patience);
   for (const one of candidates) {
     const { engine, error } = one;
     if (error !== undefined) debug(`${engine.endpoint} is passed over: ${messageOf(error)}`);
@@ -117,11 +120,11 @@ function worst(errors: readonly unknown[]): unknown {
 
 const severity: ErrorCode[] = ["ENGINE_NOT_FOUND", "ENGINE_UNREACHABLE", "ENGINE_DENIED"];
 
-function isThere({ connection }: Endpoint): boolean {
-  return !("socketPath" in connection) || existsSync(connection.socketPath);
+function isThere({ connection }: Endpoint, files: Files): boolean {
+  return !("socketPath" in connection) || files.exists(connection.socketPath);
 }
 
-const files: Files = {
+const fileSystem: Files = {
   exists: existsSync,
   read: (path) => {
     try {

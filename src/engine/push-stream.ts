@@ -4,7 +4,7 @@ import { plain } from "../image/text.ts";
 import type { PushProgress } from "./types.ts";
 
 /** What an engine says it pushed. */
-export interface PushedManifest {
+interface PushedManifest {
   digest: string;
   /** Set where the engine pushed one platform's manifest because the rest of the index is not there. */
   onlyPlatform?: string | undefined;

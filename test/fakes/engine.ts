@@ -15,8 +15,8 @@ export type Fault =
   | "hang"
   /** Cuts the connection. */
   | "reset"
-  /** Answers 200 and these bytes; then ends, or cuts the connection. */
-  | { body: string | Buffer; cut?: boolean };
+  /** Answers 200 and these bytes; then ends, cuts the connection, or leaves it open. */
+  | { body: string | Buffer; cut?: boolean; open?: boolean };
 
 export interface FakeEngineOptions {
   kind?: "graph" | "containerd" | "podman";
@@ -73,7 +73,10 @@ export async function fakeEngine(options: FakeEngineOptions = {}): Promise<FakeE
     if (fault === "reset") return void request.socket.destroy();
     if (fault && "status" in fault) return void response.writeHead(fault.status).end(fault.body);
     if (fault) {
-      response.write(fault.body, () => (fault.cut ? request.socket.destroy() : response.end()));
+      response.write(fault.body, () => {
+        if (fault.cut) request.socket.destroy();
+        else if (!fault.open) response.end();
+      });
       return;
     }
     const { pathname, searchParams: query } = new URL(url, "http://engine");
@@ -155,7 +158,10 @@ export async function fakeEngine(options: FakeEngineOptions = {}): Promise<FakeE
         : undefined;
     logins.push(login);
     const left = new AbortController();
-    response.on("close", () => left.abort());
+    response.on("close", () => {
+      if (!response.writableFinished) interrupted += 1;
+      left.abort();
+    });
     const tell = (line: object) => response.write(`${JSON.stringify(line)}\r\n`);
     tell({ status: `The push refers to repository [${address}/${repository}]` });
     const authorization =
@@ -173,10 +179,6 @@ export async function fakeEngine(options: FakeEngineOptions = {}): Promise<FakeE
       if (kind === "graph") tell({ aux: { Tag: tag, Digest: digest, Size: top.bytes.length } });
       response.end();
     } catch (error) {
-      if (left.signal.aborted) {
-        interrupted += 1;
-        return;
-      }
       const message = (error as Error).message;
       response.end(JSON.stringify({ errorDetail: { message }, error: message }));
     }
