@@ -145,7 +145,7 @@ export const mergeCases: MergeCase[] = [
   {
     title: "two entries of one name in one file are an error",
     files: [
-      `${kubeconfig("a")}`.replace(
+      kubeconfig("a").replace(
         "clusters: [",
         'clusters: [{name: a, cluster: {server: "https://x"}}, ',
       ),
