@@ -73,7 +73,7 @@ export function pathsOf(platform: NodeJS.Platform): Paths {
 }
 
 function byHost(host: string, chosenBy: string, facts: EndpointFacts): EndpointChoice {
-  const tls = Boolean(facts.env["DOCKER_TLS_VERIFY"] ?? facts.env["DOCKER_TLS"]);
+  const tls = Boolean(facts.env["DOCKER_TLS_VERIFY"] || facts.env["DOCKER_TLS"]);
   return { endpoints: [parseHost(host, chosenBy, { tls, platform: facts.platform })], chosenBy };
 }
 

@@ -69,7 +69,7 @@ export function answerFailed(
       hint: `list what is there: ${engine.tool} images`,
     });
   }
-  if (status === 404 && /specified platform/.test(words)) {
+  if (status === 404 && /specified platform|in manifest list/.test(words)) {
     return new KpushError("PLATFORM_NOT_FOUND", words, {
       hint: `see what it has: ${engine.tool} image inspect ${image}`,
     });
