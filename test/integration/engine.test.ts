@@ -105,6 +105,11 @@ test.for<[string, string, Fault]>([
   ["ENGINE_FAILED", "a page of something else", { status: 200, body: "<html>" }],
   ["ENGINE_FAILED", "another server's 404", { status: 404, body: "404 page not found" }],
   [
+    "PLATFORM_NOT_FOUND",
+    "Podman's manifest list without this machine's platform",
+    { status: 404, body: '{"message":"no image found in manifest list for architecture amd64"}' },
+  ],
+  [
     "BAD_REFERENCE",
     "Docker's 400",
     { status: 400, body: '{"message":"invalid reference format"}' },
