@@ -11,8 +11,6 @@ export interface Option {
   many?: true;
   /** Environment variable that stands in where the option is not given. */
   variable?: string;
-  /** The only values that it takes. */
-  choices?: readonly string[];
   help: string;
 }
 
@@ -52,7 +50,7 @@ export const options = {
     short: "l",
     value: "LABELS",
     variable: "KPUSH_SELECTOR",
-    help: "labels of the registry's pods, not the known ones",
+    help: "labels of its pods, in place of the known ones",
   },
   "registry-port": {
     group: "Registry",
@@ -92,10 +90,9 @@ export const options = {
   },
   route: {
     group: "Image",
-    value: "ROUTE",
+    value: "auto|daemon|direct",
     variable: "KPUSH_ROUTE",
-    choices: ["auto", "daemon", "direct"],
-    help: "who sends: daemon (the engine), direct (kpush) or auto",
+    help: "who sends the layers: the engine, or kpush",
   },
   timeout: {
     group: "Image",

@@ -1,4 +1,4 @@
-import { formatBytes, formatPercent, formatRate, formatTimeLeft } from "./format.ts";
+import { count, formatBytes, formatPercent, formatRate, formatTimeLeft } from "./format.ts";
 import type { ImageProgress, LayerProgress, Progress } from "./progress.ts";
 import { pad, truncate, widthOf } from "./width.ts";
 
@@ -16,13 +16,17 @@ export interface LiveSize {
 export function liveLines(progress: Progress, now: number, { columns, rows }: LiveSize): string[] {
   const images = progress.images(now);
   if (images.length === 0) return [truncate(`${progress.phase() ?? "working"} …`, columns)];
-  const label = Math.max(...images.map(({ image }) => widthOf(image)));
-  const room = Math.max(0, rows - images.length);
-  const most = Math.floor(room / images.length);
-  return images.flatMap((image) => [
-    truncate(`${pad(image.image, Math.min(label, 32))}  ${imageText(image)}`, columns),
-    ...layerLines(image.layers, most).map((line) => truncate(line, columns)),
+  const shown = images.length > rows ? images.slice(0, rows - 1) : images;
+  const label = Math.min(32, Math.max(...shown.map(({ image }) => widthOf(image))));
+  const more = images.length - shown.length;
+  const most = more > 0 ? 0 : Math.floor((rows - shown.length) / shown.length);
+  const lines = shown.flatMap((image) => [
+    `${pad(image.image, label)}  ${imageText(image)}`,
+    ...layerLines(image.layers, most),
   ]);
+  if (more > 0)
+    lines.push(shown.length > 0 ? `and ${count(more, "more image")}` : `${more} images`);
+  return lines.map((line) => truncate(line, columns));
 }
 
 /** `45 %  14.2 MB of 31.2 MB  5.1 MB/s  3 s left`; what matters most stands first, as lines get cut. */

@@ -28,11 +28,11 @@ export function useColor(stream: OutputStream, env: Env, noColor: boolean): bool
 
 /** How words are set off. Each leaves the text as it is where colour is off. */
 export interface Style {
-  good(text: string): string;
-  bad(text: string): string;
-  warn(text: string): string;
-  faint(text: string): string;
-  strong(text: string): string;
+  good: (text: string) => string;
+  bad: (text: string) => string;
+  warn: (text: string) => string;
+  faint: (text: string) => string;
+  strong: (text: string) => string;
 }
 
 /** @param color - whether to write SGR sequences at all */

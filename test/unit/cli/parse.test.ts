@@ -1,0 +1,120 @@
+import { describe, expect, test } from "vitest";
+import { commands } from "../../../src/cli/commands/all.ts";
+import { pushCommand } from "../../../src/cli/commands/push.ts";
+import { parse } from "../../../src/cli/parse.ts";
+import { runMain } from "./run-main.ts";
+
+/** What a command line comes to: the command, its words and its options. */
+function read(...argv: string[]) {
+  const { command, words, given } = parse(argv, commands, pushCommand);
+  return { command: command.name, words, given: Object.fromEntries(given) };
+}
+
+describe("command lines", () => {
+  test.for([
+    [["app:v1"], "push", ["app:v1"], {}],
+    [["a:1", "b:1"], "push", ["a:1", "b:1"], {}],
+    [["push", "status"], "push", ["status"], {}],
+    [["push", "push"], "push", ["push"], {}],
+    [["app:v1", "status"], "push", ["app:v1", "status"], {}],
+    [["--", "status"], "push", ["status"], {}],
+    [["-q", "push", "a"], "push", ["a"], { quiet: true }],
+    [["123"], "push", ["123"], {}],
+    [["0x10"], "push", ["0x10"], {}],
+    [["-"], "push", ["-"], {}],
+    [["a", "--", "-n", "b"], "push", ["a", "-n", "b"], {}],
+    [["a", "-n", "x"], "push", ["a"], { namespace: ["x"] }],
+    [["-nx", "a"], "push", ["a"], { namespace: ["x"] }],
+    [["-n=x", "a"], "push", ["a"], { namespace: ["x"] }],
+    [["-nkube-system", "a"], "push", ["a"], { namespace: ["kube-system"] }],
+    [["-qnx", "a"], "push", ["a"], { namespace: ["x"], quiet: true }],
+    [["-Hunix:///a.sock", "a"], "push", ["a"], { host: ["unix:///a.sock"] }],
+    [["-l", "app=x,y!=z", "a"], "push", ["a"], { selector: ["app=x,y!=z"] }],
+    [["-lapp=x", "a"], "push", ["a"], { selector: ["app=x"] }],
+    [["--name=x=y", "a"], "push", ["a"], { name: ["x=y"] }],
+    [["--tag", "1", "--tag=2", "a"], "push", ["a"], { tag: ["1", "2"] }],
+    [["--as-group", "g", "a", "b"], "push", ["a", "b"], { "as-group": ["g"] }],
+    [["--no-color", "a"], "push", ["a"], { "no-color": true }],
+    [["-v", "-v", "a"], "push", ["a"], { verbose: true }],
+    [["--json=false", "a"], "push", ["a"], {}],
+    [["--context", "007", "a"], "push", ["a"], { context: ["007"] }],
+    [["tunnel", "--port", "5000"], "tunnel", [], { port: ["5000"] }],
+    [["-n", "x", "tunnel"], "tunnel", [], { namespace: ["x"] }],
+    [["install", "x", "--wait"], "install", ["x"], {}],
+  ] as const)("%j", ([argv, command, words, given]) => {
+    expect(read(...argv)).toEqual({ command, words, given });
+  });
+});
+
+describe("usage errors", () => {
+  test.for([
+    [[], "no image is named"],
+    [["--context"], "--context needs a value"],
+    [["--context=", "a"], "--context needs a value"],
+    [["--context", "", "a"], "--context needs a value"],
+    [["-n", "-q", "a"], "--namespace needs a value"],
+    [["-n", "x", "--namespace", "y", "a"], "--namespace is given 2 times; it takes one value"],
+    [["--namspace", "x", "a"], "there is no option --namspace; is --namespace meant?"],
+    [["--frobnicate", "a"], "there is no option --frobnicate"],
+    [["-z", "a"], "there is no option -z"],
+    [["--no-quiet", "a"], "there is no option --no-quiet"],
+    [["--port", "1", "a"], "kpush push has no option --port"],
+    [["tunnel", "--tag", "x"], "kpush tunnel has no option --tag"],
+    [["tunnel", "app:v1"], "kpush tunnel takes no images"],
+    [["demo", "app:v1"], "kpush demo takes no images"],
+    [["demo", "-n", "x"], "--namespace says nothing to kpush demo without --cluster"],
+    [["demo", "--yes"], "--yes says nothing to kpush demo without --cluster"],
+    [["--quiet=yes", "a"], "--quiet takes no value"],
+    [["-qv", "a"], "--quiet and --verbose exclude each other"],
+    [["--route", "fast", "a"], '--route: "fast" is not auto, daemon or direct'],
+    [["--platform", "Linux", "a"], '--platform: "Linux" is not a platform such as linux/amd64'],
+    [["--timeout", "30", "a"], '--timeout: "30" is not a time such as 30s, 5m or 1h30m'],
+    [["--timeout=-5s", "a"], '--timeout: "-5s" is not a time'],
+    [["--registry-port", "70000", "a"], '--registry-port: "70000" is not a port number'],
+    [["--registry-port=-", "a"], '--registry-port: "-" is not a port number'],
+    [["tunnel", "--port", "0"], '--port: "0" is not a port number from 1 to 65535'],
+    [["-H", "x", "--docker-context", "y", "a"], "--host and --docker-context both name an engine"],
+    [["install"], "kpush cannot install a registry yet"],
+    [["status", "--help"], "kpush cannot tell a registry's status yet"],
+  ] as const)("%j", async ([argv, message]) => {
+    const { status, stdout, stderr } = await runMain(argv);
+    expect(stderr).toMatch(/^error: [^\n]*\nhint: [^\n]*\n$/);
+    expect(stderr).toContain(`error: ${message}`);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+  });
+
+  test("an option of control characters does not reach the terminal", async () => {
+    const { stderr } = await runMain(["--\u001b[31mred\u0007", "a"]);
+    expect(stderr).toContain("there is no option --[31mred\n");
+  });
+
+  test("--json has them as a document on stdout", async () => {
+    const { status, stdout, stderr } = await runMain(["--json", "--frobnicate", "a"]);
+    expect({ status, stderr }).toEqual({ status: 2, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual({
+      version: 1,
+      ok: false,
+      images: [],
+      warnings: [],
+      error: {
+        code: "USAGE",
+        message: "there is no option --frobnicate",
+        hint: "kpush --help lists the options",
+      },
+    });
+  });
+
+  test("--json behind -- is an image", async () => {
+    const { stdout } = await runMain(["-z", "--", "--json"]);
+    expect(stdout).toBe("");
+  });
+});
+
+test.for(["install", "uninstall", "status", "doctor", "gc", "completion"])(
+  "%s is kept for later, and an image of this name can be pushed",
+  async (word) => {
+    const { status, stderr } = await runMain([word]);
+    expect(status).toBe(2);
+    expect(stderr).toContain(`kpush push ${word} pushes an image of this name`);
+  },
+);

@@ -1,0 +1,112 @@
+import { expect, test } from "vitest";
+import type { KpushEvent } from "../../../src/events.ts";
+import { styleFor, symbolsFor } from "../../../src/output/terminal.ts";
+import { ttyReporter } from "../../../src/output/tty-reporter.ts";
+import { engine, pushed, registry } from "./events.ts";
+import { FakeTerminal } from "./fake-terminal.ts";
+
+const sending: KpushEvent = {
+  type: "layer",
+  image: "myapp:dev",
+  id: "sha256:a",
+  state: "sending",
+  sentBytes: 1_000_000,
+  totalBytes: 4_000_000,
+};
+const plan: KpushEvent = { type: "plan", image: "myapp:dev", route: "direct", reason: "" };
+const steps = `\
+✔ registry   kpush-system/kpush-registry-7d9fc in context prod-eu
+✔ engine     Docker 28.5.2 at unix:///run/d.sock
+`;
+
+function open(terminal: FakeTerminal, color = false, patience = 0) {
+  const shown = {
+    stderr: terminal,
+    verbose: false,
+    several: false,
+    now: () => performance.now(),
+    style: styleFor(color),
+    symbols: symbolsFor({}, "linux"),
+    labelWidth: 11,
+  };
+  return ttyReporter(shown, { patience, refresh: 1 });
+}
+
+test("what is under way is drawn below the steps, and gone in the end", async () => {
+  const terminal = new FakeTerminal();
+  {
+    using reporter = open(terminal);
+    reporter.report({ type: "phase", text: "finding the registry" });
+    await terminal.shows(/^\S finding the registry …$/);
+    reporter.report(registry);
+    reporter.report(engine);
+    reporter.report(plan);
+    reporter.report(sending);
+    await terminal.shows(/in context prod-eu\n.*d\.sock\n\S myapp:dev {2}25 % {2}1.0 MB of 4.0 MB/);
+    expect(terminal.cursorVisible).toBe(false);
+    reporter.report({ type: "done", image: pushed() });
+  }
+  const end = "✔ myapp:dev  2 of 9 layers sent, 14.2 MB of 312 MB, 3.1 s\n";
+  expect(terminal.screen()).toBe(steps + end);
+  expect(terminal.cursorVisible).toBe(true);
+});
+
+test("what is over soon never moves the cursor", () => {
+  const terminal = new FakeTerminal();
+  {
+    using reporter = open(terminal, false, 60_000);
+    for (const event of [registry, engine, plan]) reporter.report(event);
+  }
+  expect(terminal.raw).toBe(steps);
+});
+
+test("several lines are cleared with the rest", async () => {
+  const terminal = new FakeTerminal();
+  {
+    using reporter = open(terminal);
+    for (const id of ["aaaaaaaaaaaa", "bbbbbbbbbbbb"]) reporter.report({ ...sending, id });
+    await terminal.shows(/myapp:dev .*\n {4}aaaaaaaaaaaa .*\n {4}bbbbbbbbbbbb /);
+    reporter.report(registry);
+    await terminal.shows(/^✔ registry .*\n\S myapp:dev .*\n {4}aaaaaaaaaaaa .*\n {4}bbbbbbbbbbbb /);
+  }
+  expect(terminal.screen()).toBe(`${steps.split("\n")[0]}\n`);
+});
+
+test.for([20, 10, 3, 1])("nothing wraps in %d columns", async (columns) => {
+  const terminal = new FakeTerminal();
+  terminal.columns = columns;
+  {
+    using reporter = open(terminal);
+    reporter.report(plan);
+    reporter.report(sending);
+    await terminal.shows(columns > 3 ? /^\S myapp/ : /^\S/);
+    for (const line of terminal.screen().split("\n")) expect(line.length).toBeLessThan(columns + 1);
+  }
+  expect(terminal.screen()).toBe("");
+});
+
+test("a plugin's prompt is not drawn over, until the next step", async () => {
+  const terminal = new FakeTerminal();
+  using reporter = open(terminal);
+  reporter.report({ type: "phase", text: "logging in" });
+  await terminal.shows(/logging in …/);
+  reporter.passThrough("Password: ");
+  reporter.report({ type: "debug", message: "waiting" });
+  expect(terminal.screen()).toBe("Password: ".trimEnd());
+  expect(terminal.cursorVisible).toBe(true);
+  terminal.write("\n");
+  reporter.report(registry);
+  await terminal.shows(/^Password:\n✔ registry .*\n\S logging in …$/);
+});
+
+test("without color nothing is colored, the spinner neither", async () => {
+  const terminal = new FakeTerminal();
+  {
+    using reporter = open(terminal);
+    reporter.report({ type: "phase", text: "finding the registry" });
+    await terminal.shows(/finding/);
+    reporter.report(registry);
+  }
+  // eslint-disable-next-line no-control-regex -- colors are what is looked for
+  expect(terminal.raw).not.toMatch(/\u001b\[[\d;]*m/);
+});
