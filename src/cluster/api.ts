@@ -34,20 +34,21 @@ const mostErrorBytes = 64 * 1024;
 
 /**
  * Sends one request and reads the whole answer. A GET on a kept connection that the server closed at
- * that moment is sent again, once.
+ * that moment is sent again.
  *
  * @throws KpushError of {@link networkError}, or `CLUSTER_FAILED` for an endless answer; what
  *   `signal` was aborted with
  */
 export async function sendRequest(options: ApiRequest): Promise<ApiAnswer> {
-  try {
-    return await exchange(options).catch((error: unknown) => {
-      if (options.method !== "GET" || !(error as { stale?: boolean }).stale) throw error;
-      return exchange(options);
-    });
-  } catch (error) {
-    if (options.signal.aborted) throw options.signal.reason;
-    throw networkError(error, options.server);
+  for (;;) {
+    try {
+      return await exchange(options);
+    } catch (error) {
+      if (options.signal.aborted) throw options.signal.reason;
+      // Each such failure takes one connection out of the agent, so that this comes to an end.
+      if (options.method === "GET" && (error as { stale?: boolean }).stale) continue;
+      throw networkError(error, options.server);
+    }
   }
 }
 
