@@ -7,7 +7,7 @@ export interface Totals {
   totalBytes: number;
 }
 
-/** Passes events on and adds up what was sent. One image has one tally. */
+/** Passes events on, adds up what was sent, and says for `-v` when a layer begins. One image has one tally. */
 export interface Tally {
   report: Report;
   totals(): Totals;
@@ -20,7 +20,13 @@ export function openTally(report: Report): Tally {
   const layers = new Map<string, LayerEvent>();
   return {
     report(event) {
-      if (event.type === "layer") layers.set(event.id, event);
+      if (event.type === "layer") {
+        const { id, image, state } = event;
+        if (state === "sending" && layers.get(id)?.state !== state) {
+          report({ type: "debug", message: `${image}: sending layer ${id}` });
+        }
+        layers.set(id, event);
+      }
       if (event.type === "restart") layers.clear();
       report(event);
     },

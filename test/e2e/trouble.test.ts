@@ -9,7 +9,12 @@ import { clusterScript, engines, skipUnless } from "./support/environment.ts";
 import { load, names, remove } from "./support/engine.ts";
 import { kpush, start } from "./support/kpush.ts";
 import { apply, kubectl } from "./support/kubectl.ts";
-import { registryIn, waitForRegistry } from "./support/registry.ts";
+import {
+  deleteRegistryPod,
+  emptyRegistry,
+  registryIn,
+  waitForRegistry,
+} from "./support/registry.ts";
 
 const MiB = 1 << 20;
 const namespace = "kpush-e2e-trouble";
@@ -51,6 +56,7 @@ describe.skipIf(
       "300 MB by the %s route stay under 110 MB of memory",
       async (route) => {
         const target = `kpush-e2e-slow-${route}-${engine.name.toLowerCase()}:v1`;
+        await emptyRegistry(namespace);
         await limit("40mbit");
         const pushed = await kpush(["-n", namespace, "--route", route, "--name", target, name], {
           host: engine.host,
@@ -68,21 +74,13 @@ describe.skipIf(
       "a registry pod deleted in the middle of the %s route is replaced, and the push ends right",
       async (route) => {
         const target = `kpush-e2e-lost-${route}-${engine.name.toLowerCase()}:v1`;
-        await limit("200mbit");
+        await emptyRegistry(namespace);
+        await limit("400mbit");
         const pushing = start(["-n", namespace, "-v", "--route", route, "--name", target, name], {
           host: engine.host,
         });
-        await pushing.saw(/sending/i);
-        await kubectl([
-          "-n",
-          namespace,
-          "delete",
-          "pod",
-          "-l",
-          "k8s-app=kube-registry",
-          "--grace-period=0",
-          "--force",
-        ]);
+        await pushing.saw(/sending layer/);
+        await deleteRegistryPod(namespace);
         const ended = await pushing.ended;
         await waitForRegistry(namespace);
         expect(ended).toMatchObject({
@@ -96,12 +94,13 @@ describe.skipIf(
     test("Ctrl-C in the middle leaves no tag, port, file or process behind", async () => {
       const before = await readdir(tmpdir());
       for (const route of ["daemon", "direct"]) {
+        await emptyRegistry(namespace);
         await limit("20mbit");
         const pushing = start(
           ["-n", namespace, "-v", "--route", route, "--name", `kpush-e2e-cut-${route}:v1`, name],
           { host: engine.host },
         );
-        await pushing.saw(/sending/i);
+        await pushing.saw(/sending layer/);
         pushing.child.kill("SIGINT");
         const ended = await pushing.ended;
         expect(ended).toMatchObject({ code: 130, stdout: "" });

@@ -81,6 +81,26 @@ export async function registryIn(namespace: string, image: string): Promise<Asyn
   };
 }
 
+/** Replaces the namespace's registry by an empty one: its layers are on an emptyDir. */
+export async function emptyRegistry(namespace: string): Promise<void> {
+  await deleteRegistryPod(namespace);
+  await waitForRegistry(namespace);
+}
+
+/** Deletes the pod as a lost node would: at once. Returns when it is gone. */
+export async function deleteRegistryPod(namespace: string): Promise<void> {
+  await kubectl([
+    "-n",
+    namespace,
+    "delete",
+    "pod",
+    "-l",
+    "k8s-app=kube-registry",
+    "--grace-period=0",
+    "--force",
+  ]);
+}
+
 /** Waits until the namespace's registry pod is Ready; the controller may not have made it yet. */
 export async function waitForRegistry(namespace: string): Promise<void> {
   await kubectl([
