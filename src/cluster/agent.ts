@@ -37,7 +37,10 @@ export async function makeAgent(
   if (proxy.startsWith("socks")) {
     const { SocksProxyAgent } = await import("socks-proxy-agent");
     // As in Go, the proxy resolves the name, whether it is called socks5 or socks5h.
-    return new SocksProxyAgent(proxy.replace(/^socks5:/, "socks5h:"), options);
+    return new SocksProxyAgent(proxy.replace(/^socks5:/, "socks5h:"), {
+      ...options,
+      ...{ secureEndpoint: secure }, // else it guesses from the call stack, and never reuses a connection
+    });
   }
   const { connectAgent } = await import("./connect-agent.ts");
   return connectAgent(secure, new URL(proxy), options, signal);
