@@ -8,7 +8,6 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { randomBytes } from "node:crypto";
 import { homedir } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
 import type { Script } from "node:vm";
@@ -50,7 +49,7 @@ export function openCodeCache(host: Host): CodeCache | undefined {
         const fresh = scripts.filter(({ cached }) => !cached);
         if (fresh.length === 0) return;
         removeOld(directory);
-        for (const { id, script } of fresh) replaceFile(fileOf(id), script.createCachedData());
+        for (const { id, script } of fresh) replaceFile(fileOf(id), script.createCachedData(), host.pid);
       } catch {
         // A full or read-only disk: the next start is as slow as this one.
       }
@@ -61,11 +60,13 @@ export function openCodeCache(host: Host): CodeCache | undefined {
 function privateDirectory({ env, platform, getuid }: Host): string | undefined {
   try {
     const directory = join(cacheHome(env, platform), "kpush", "code");
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const { uid, mode } = lstatSync(directory);
-    if (!lstatSync(directory).isDirectory()) return undefined;
-    if (getuid && (uid !== getuid() || (mode & 0o077) !== 0)) return undefined;
-    return directory;
+    let found = lstatSync(directory, { throwIfNoEntry: false });
+    if (!found) {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      found = lstatSync(directory);
+    }
+    const alone = !getuid || (found.uid === getuid() && (found.mode & 0o077) === 0);
+    return alone && found.isDirectory() ? directory : undefined;
   } catch {
     return undefined;
   }
@@ -80,8 +81,8 @@ function cacheHome(env: Host["env"], platform: string): string {
 }
 
 /** Two runs at once may write the same file; each reader sees one of them whole. */
-function replaceFile(file: string, content: Buffer): void {
-  const temporary = `${file}.${randomBytes(6).toString("hex")}`;
+function replaceFile(file: string, content: Buffer, pid: number): void {
+  const temporary = `${file}.${pid}`;
   writeFileSync(temporary, content, { mode: 0o600, flag: "wx" });
   renameSync(temporary, file);
 }

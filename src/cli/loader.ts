@@ -12,6 +12,7 @@ export interface Host {
   version: string;
   arch: string;
   platform: string;
+  pid: number;
   exitCode?: number | string | null | undefined;
   getuid?: (() => number) | undefined;
 }
