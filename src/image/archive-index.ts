@@ -10,7 +10,7 @@ export interface ArchiveEntry {
   readonly digest: string | undefined;
   /** Its first bytes, `limit` at most. */
   head(limit: number): Promise<Buffer>;
-  /** Its content from an offset on. */
+  /** Its content from an offset on. A chunk is overwritten after the next two: use it before reading on. */
   open(offset: number): Readable;
 }
 

@@ -7,7 +7,7 @@ import { readArchiveImage, type ArchiveImage } from "../image/archive.ts";
 import type { ImageContent } from "../image/content.ts";
 import { plain } from "../image/text.ts";
 import { indexDirectory } from "./archive-directory.ts";
-import { blobDigest, regionEntry, type OpenFile } from "./archive-file.ts";
+import { blobDigest, openRegion, regionEntry, type OpenFile } from "./archive-file.ts";
 import { readTar } from "./archive-tar.ts";
 import { compressionOf, unpack } from "./archive-unpack.ts";
 
@@ -89,10 +89,7 @@ async function listTar(
 ): Promise<void> {
   const failure = (error: unknown) => unreadable(index.what, error);
   const { size: total } = await handle.stat();
-  const stream = addAbortSignal(
-    signal,
-    regionEntry({ handle, start: 0, size: total, failure }).open(0),
-  );
+  const stream = addAbortSignal(signal, openRegion({ handle, start: 0, size: total, failure }));
   for await (const file of readTar(stream, index, failure)) {
     const { name, size, position: start } = file;
     index.add(name, regionEntry({ handle, start, size, failure }, blobDigest(name)));
