@@ -51,7 +51,8 @@ export function isUnchanged({ local, archive, store, remote, platform }: PlanFac
   const available = local.manifests.filter((manifest) => manifest.available);
   if (platform !== undefined) {
     return available.some(
-      (one) => one.digest === remote.digest && one.kind === "image" && one.platform === platform,
+      (one) =>
+        one.digest === remote.digest && one.kind === "image" && one.platform === local.platform,
     );
   }
   if (remote.digest === local.id) return true;

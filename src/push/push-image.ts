@@ -2,7 +2,7 @@ import { KpushError, messageOf } from "../errors.ts";
 import type { PushedImage, RouteName } from "../events.ts";
 import { parseManifest } from "../image/manifest.ts";
 import type { Manifest } from "../registry/types.ts";
-import { daemonRoute } from "./daemon-route.ts";
+import { daemonRoute, saysTooLittle } from "./daemon-route.ts";
 import { directRoute } from "./direct-route.ts";
 import type { Listening } from "./listening.ts";
 import { plan, type Plan, type RemoteImage } from "./plan.ts";
@@ -105,11 +105,22 @@ async function send(job: PushJob, chosen: Plan): Promise<{ digest: string; plan:
     return { digest: await sendOnce(job, chosen), plan: chosen };
   } catch (error) {
     context.signal.throwIfAborted();
+    // What broke the tunnel may have taken the pod: only the next connection tells. The error that
+    // counts stays the first one.
+    if (isLoss(error)) await session.registry.ping().catch(() => undefined);
     const next = remedy(error, chosen, session.generation !== generation);
     if (!next) throw error;
     context.report({ type: "restart", image: source.request.image, reason: next.reason });
     return { digest: await sendOnce(job, next), plan: next };
   }
+}
+
+/** Whether the way to the registry broke, and not what was sent on it. */
+function isLoss(error: unknown): boolean {
+  return (
+    error instanceof KpushError &&
+    ["POD_GONE", "TUNNEL_FAILED", "REGISTRY_REFUSED"].includes(error.code)
+  );
 }
 
 /** What a failed push may be tried again with; undefined where it would fail the same way. */
@@ -119,9 +130,16 @@ function remedy(error: unknown, chosen: Plan, replaced: boolean): Plan | undefin
       ...chosen,
       reason: "the registry pod was replaced, and the new one lacks what was sent",
     };
+  // kpush's own uploads go on after a lost connection; containerd-store engines give up.
+  if (chosen.route === "daemon" && isLoss(error))
+    return { ...chosen, reason: "the connection was lost" };
   // https://github.com/moby/moby/issues/53293: the engine takes a blob for pushed that it never sent.
   if (chosen.route === "daemon" && /blob unknown to registry/i.test(messageOf(error))) {
     return { route: "direct", reason: "the engine left out a layer" };
+  }
+  // A full disk, for one, is hidden behind the engine's own words.
+  if (chosen.route === "daemon" && saysTooLittle(error)) {
+    return { route: "direct", reason: "the engine does not say why its push failed" };
   }
   return undefined;
 }
