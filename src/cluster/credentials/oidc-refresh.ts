@@ -25,6 +25,10 @@ export interface RefreshedTokens {
 /** No issuer's answer is longer. */
 const mostBytes = 1024 * 1024;
 
+/** For an issuer that the kubeconfig gives as http in so many words; kubectl follows it too. */
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so only to stand out
+const allowHttp: (config: oidc.Configuration) => void = oidc.allowInsecureRequests;
+
 /** Exchanges a refresh-token for a new id-token. Loaded only when one ran out. */
 export async function refreshAtIssuer(options: RefreshOptions): Promise<RefreshedTokens> {
   const { clientId, clientSecret, signal } = options;
@@ -48,12 +52,6 @@ export async function refreshAtIssuer(options: RefreshOptions): Promise<Refreshe
   const tokens = await oidc.refreshTokenGrant(config, options.refreshToken);
   if (tokens.id_token === undefined) throw new Error("its answer has no id_token");
   return { idToken: tokens.id_token, refreshToken: tokens.refresh_token };
-}
-
-/** The kubeconfig says http in so many words; kubectl follows it too. */
-function allowHttp(config: oidc.Configuration): void {
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so only to stand out
-  oidc.allowInsecureRequests(config);
 }
 
 /** By the standard, Basic is what an issuer takes that does not say otherwise. */
