@@ -18,7 +18,7 @@ export function openDeadline(outer: AbortSignal, timeout: number | undefined): D
       : setTimeout(() => controller.abort(timedOut(timeout)), timeout);
   return {
     signal: controller.signal,
-    stop: () => controller.abort(new DOMException("the push has ended", "AbortError")),
+    stop: () => controller.abort(new Error("the push has ended")),
     [Symbol.dispose]() {
       clearTimeout(timer);
       outer.removeEventListener("abort", forward);

@@ -34,8 +34,7 @@ export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRe
     const argument = parseImageArgument(image);
     switch (argument.kind) {
       case "image":
-        if (!/^(?:sha256:)?[0-9a-f]{1,64}$/.test(argument.reference))
-          parseReference(argument.reference);
+        checkName(argument.reference, name);
         return { kind: "image", image, reference: argument.reference };
       case "archive":
         return { kind: "archive", image, path: argument.path };
@@ -47,6 +46,14 @@ export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRe
         });
     }
   });
+}
+
+/** An id, or a name with a digest, gets its place from the image's own names: the engine must tell. */
+function checkName(reference: string, name: string | undefined): void {
+  if (/^(?:sha256:)?[0-9a-f]{1,64}$/.test(reference)) return;
+  const { digest } = parseReference(reference);
+  if (digest === undefined)
+    destinationOf({ reference, id: undefined, names: [], name, pullAddress: "" });
 }
 
 /**

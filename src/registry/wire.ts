@@ -140,7 +140,7 @@ export class Wire implements Disposable {
 
   #failure(error: Error & { code?: string; rawPacket?: Buffer }): Error {
     if (this.#agent.isConnectError(error)) return error;
-    if (error.code?.startsWith("HPE_")) {
+    if (String(error.code).startsWith("HPE_")) {
       const first = error.rawPacket?.[0];
       return first === 0x15 || first === 0x16 ? speaksTls(error) : speaksNoHttp(error);
     }

@@ -1,0 +1,77 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Io } from "../../src/cli/command.ts";
+import { main } from "../../src/cli/main.ts";
+import type { Surroundings } from "../../src/cluster/types.ts";
+import { startApiServer, type ApiServer } from "../../src/demo/api-server.ts";
+import { runningPod } from "../../src/demo/pods.ts";
+import { startRegistry, type Registry } from "../../src/demo/registry.ts";
+import { fakeEngine, type FakeEngine, type FakeEngineOptions } from "./engine.ts";
+
+/** What one run of the command line came to. */
+export interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A cluster with a registry, an engine and a home directory, on sockets and files of their own. */
+export interface World extends AsyncDisposable {
+  api: ApiServer;
+  registry: Registry;
+  engine: FakeEngine;
+  /** Home directory; `kubeconfig` is a file in it. */
+  home: string;
+  kubeconfig: string;
+  env: Record<string, string>;
+  /** Runs `kpush ARGS…`; `signal` interrupts it. */
+  kpush(args: string[], signal?: AbortSignal): Promise<Outcome>;
+}
+
+export const registryLabels = { "app.kubernetes.io/name": "kpush-registry" };
+
+/** Starts all of it; `dial` may bring something else in the registry's place. */
+export async function startWorld(engineOptions: FakeEngineOptions = {}): Promise<World> {
+  const home = await mkdtemp(join(tmpdir(), "kpush-test-"));
+  const registry = await startRegistry();
+  const engine = await fakeEngine(engineOptions);
+  const api = await startApiServer({
+    dial: () => Promise.resolve(connect(registry.port, "127.0.0.1")),
+    pods: [
+      runningPod({ namespace: "kpush-system", name: "kpush-registry-1", labels: registryLabels }),
+    ],
+    context: "test",
+    closeDelay: 5,
+  });
+  const kubeconfig = join(home, "kubeconfig");
+  await writeFile(kubeconfig, api.kubeconfig());
+  const env: Record<string, string> = { KUBECONFIG: kubeconfig, DOCKER_HOST: engine.host };
+  return {
+    ...{ api, registry, engine, home, kubeconfig, env },
+    async kpush(args, signal = new AbortController().signal) {
+      const output = { stdout: "", stderr: "" };
+      const stream = (name: keyof typeof output) => ({
+        isTTY: false,
+        write(text: string | Uint8Array) {
+          output[name] += typeof text === "string" ? text : Buffer.from(text).toString();
+          return true;
+        },
+      });
+      const surroundings: Surroundings = {
+        ...{ env, home, cwd: home, platform: "linux" },
+        ...{ pluginStdin: "ignore", pluginStderr: () => undefined },
+      };
+      const io = { stdout: stream("stdout"), stderr: stream("stderr") } as unknown as Io;
+      const code = await main(args, io, surroundings, signal);
+      return { code, ...output };
+    },
+    async [Symbol.asyncDispose]() {
+      await api[Symbol.asyncDispose]();
+      await engine[Symbol.asyncDispose]();
+      await registry[Symbol.asyncDispose]();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
