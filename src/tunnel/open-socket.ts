@@ -1,3 +1,4 @@
+import type { WebSocket } from "ws";
 import { KpushError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import { OpenFailure, podOf } from "./failures.ts";
@@ -7,7 +8,8 @@ import type { TunnelSocketOptions } from "./socket.ts";
 import { upgrade } from "./upgrade.ts";
 import type { UpgradeOptions } from "./upgrade.ts";
 
-export interface OpenSocketOptions extends TunnelSocketOptions, Omit<UpgradeOptions, "attach"> {
+export interface OpenSocketOptions
+  extends Pick<TunnelSocketOptions, "onStall">, Omit<UpgradeOptions, "onOpen"> {
   /** The socket ended with an error after it was open. */
   onLost: (socket: TunnelSocket, error: KpushError) => void;
   /** It is closed, and was open before. */
@@ -20,47 +22,56 @@ export interface OpenSocketOptions extends TunnelSocketOptions, Omit<UpgradeOpti
  * @throws OpenFailure, or the signal's reason
  */
 export async function openTunnelSocket(options: OpenSocketOptions): Promise<TunnelSocket> {
-  const { signal, timings, onLost, onClose } = options;
-  const socket = new TunnelSocket(options);
+  const { signal, timings } = options;
+  let socket: TunnelSocket | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let open = false;
-  const abort = () => socket.terminate(signal.reason as Error);
+  const abort = () => socket?.terminate(signal.reason as Error);
   signal.addEventListener("abort", abort);
   try {
-    await new Promise<void>((resolve, reject) => {
-      socket.on("close", () => open && onClose(socket));
-      socket.on("error", (error) => {
-        if (!(error instanceof KpushError)) {
-          reject(error);
-          return;
-        }
-        if (open) onLost(socket, error);
-        else reject(new OpenFailure(kinds[error.code] ?? "transient", error));
-      });
-      const opened = () => {
-        open = true;
-        resolve();
+    return await new Promise<TunnelSocket>((resolve, reject) => {
+      const onOpen = (webSocket: WebSocket) => {
+        timer = setTimeout(() => opening.terminate(noPortFrames(options)), timings.portFrames);
+        const opening = watch(webSocket, options, resolve, reject);
+        socket = opening;
       };
-      const attach: UpgradeOptions["attach"] = (webSocket) => {
-        socket.attach(webSocket, opened);
-        webSocket.on("open", () => {
-          timer = setTimeout(() => socket.terminate(noPortFrames(options)), timings.portFrames);
-        });
-      };
-      upgrade({ ...options, attach }).catch(reject);
-    });
-    // What ended in the same breath as it opened must not be handed out: nobody heard its error.
-    const { errored } = socket;
-    if (errored instanceof KpushError)
-      throw new OpenFailure(kinds[errored.code] ?? "transient", errored);
-    return socket;
-  } catch (error) {
-    socket.terminate();
-    throw error;
+      upgrade({ ...options, onOpen }).catch(reject);
+    }).then(assertAlive);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
   }
+}
+
+/** Makes the stream, and has its errors go to whoever is concerned: the opener first, later the pool. */
+function watch(
+  webSocket: WebSocket,
+  { target, timings, onStall, onLost, onClose }: OpenSocketOptions,
+  resolve: (socket: TunnelSocket) => void,
+  reject: (reason: unknown) => void,
+): TunnelSocket {
+  let open = false;
+  const onOpen = () => {
+    open = true;
+    resolve(socket);
+  };
+  const socket = new TunnelSocket(webSocket, { target, timings, onOpen, onStall });
+  socket.on("close", () => open && onClose(socket));
+  socket.on("error", (error) => {
+    if (!open) reject(asFailure(error));
+    else if (error instanceof KpushError) onLost(socket, error);
+  });
+  return socket;
+}
+
+/** What ended in the same breath as it opened must not be handed out: nobody would hear its error. */
+function assertAlive(socket: TunnelSocket): TunnelSocket {
+  if (socket.errored) throw asFailure(socket.errored);
+  return socket;
+}
+
+function asFailure(error: Error): Error {
+  if (!(error instanceof KpushError)) return error;
+  return new OpenFailure(kinds[error.code] ?? "transient", error);
 }
 
 /** Of errors before a socket is handed out. */

@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
+import type { RequestOptions } from "node:https";
 import type { Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import type { TLSSocket } from "node:tls";
@@ -17,11 +18,8 @@ export interface UpgradeOptions {
   target: TunnelTarget;
   timings: TunnelTimings;
   explainFailure: (error: unknown) => KpushError;
-  /**
-   * Gets the WebSocket while it connects, to attach its listeners: frames may come before anyone who
-   * awaits the opening runs. Without credentials it is never called.
-   */
-  attach: (socket: WebSocket) => void;
+  /** Gets the WebSocket in the moment that it opens: frames may come before any `await` goes on. */
+  onOpen: (socket: WebSocket) => void;
   /** Ends the attempt; has no effect on a WebSocket that is open. */
   signal: AbortSignal;
 }
@@ -49,25 +47,25 @@ export function portForwardPath({ namespace, name, port }: TunnelTarget): string
  * @throws OpenFailure, or the signal's reason; only before `open`
  */
 export async function upgrade(options: UpgradeOptions): Promise<never> {
-  const { config, target, attach, signal } = options;
+  const { config, target, signal } = options;
+  // Of all that KubeConfig is, the handler uses these two.
+  const kubeConfig: unknown = {
+    getCurrentCluster: () => withoutSlash(config),
+    applyToHTTPSOptions: (request: RequestOptions) => config.applyToHTTPSOptions(request),
+  };
   return await new Promise<never>((_resolve, reject) => {
+    const factory = (uri: string, _protocols: string[], request: ClientOptions): unknown => {
+      signal.throwIfAborted();
+      return connectSocket(uri, request, options, reject);
+    };
     const handler = new WebSocketHandler(
-      // Of all that KubeConfig is, the handler uses these two.
-      {
-        getCurrentCluster: () => withoutSlash(config),
-        applyToHTTPSOptions: config.applyToHTTPSOptions.bind(config),
-      } as KubeConfig,
-      (uri, _protocols, requestOptions) => {
-        signal.throwIfAborted();
-        const socket = connectSocket(uri, requestOptions, options, reject);
-        attach(socket);
-        return socket;
-      },
+      kubeConfig as KubeConfig,
+      factory as WebSocketHandler["socketFactory"],
       noStreams,
     );
     handler.connect(portForwardPath(target), null, null).catch((error: unknown) => {
       // Credentials that could not be had; what happened to the socket was told before.
-      reject(signal.aborted ? signal.reason : asFailure(error, options));
+      reject(signal.aborted ? (signal.reason as Error) : asFailure(error, options));
     });
   });
 }
@@ -83,7 +81,7 @@ function connectSocket(
   uri: string,
   requestOptions: ClientOptions,
   options: UpgradeOptions,
-  reject: (reason: unknown) => void,
+  reject: (reason: Error) => void,
 ): WebSocket {
   let request: ClientRequest | undefined;
   const socket = new WebSocket(uri, [portForwardProtocol], {
@@ -100,13 +98,13 @@ function connectSocket(
       sent.end();
     },
   });
-  const giveUp = (reason: unknown) => {
+  const giveUp = (reason: Error) => {
     reject(reason);
     socket.terminate();
   };
   // The whole way to the upgrade has one limit; `handshakeTimeout` would be one of silence.
   const timer = setTimeout(() => giveUp(timedOut(request, options)), options.timings.handshake);
-  const abort = () => giveUp(options.signal.reason);
+  const abort = () => giveUp(options.signal.reason as Error);
   options.signal.addEventListener("abort", abort);
   const settle = () => {
     clearTimeout(timer);
@@ -132,6 +130,7 @@ function connectSocket(
     settle();
     // The handler's own reader throws at an empty message, and would end the process.
     socket.onmessage = null;
+    options.onOpen(socket);
   });
   return socket;
 }

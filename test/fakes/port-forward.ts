@@ -20,12 +20,12 @@ export interface Session {
   /** What came on the data channel so far. */
   readonly received: Buffer;
   /** Sends both port frames. */
-  open(): void;
-  say(channel: number, payload: string | Uint8Array): void;
+  open: () => void;
+  say: (channel: number, payload: string | Uint8Array) => void;
   /** Sends an error text on channel 1 and closes as the runtime does. */
-  fail(text: string): void;
+  fail: (text: string) => void;
   /** Resolves when so many bytes have come. */
-  take(bytes: number): Promise<Buffer>;
+  take: (bytes: number) => Promise<Buffer>;
 }
 
 export interface Refusal {
@@ -93,13 +93,15 @@ export async function fakePortForward(script: PortForwardScript = {}): Promise<F
     socket.on("error", () => undefined);
     void (async () => {
       const refusal = await script.refuse?.(request);
-      if (refusal) return refuseUpgrade(socket, refusal);
+      if (refusal) {
+        refuseUpgrade(socket, refusal);
+        return;
+      }
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         const session = newSession(webSocket, request, keep);
         sessions.push(session);
         void serve(session);
       });
-      return undefined;
     })();
   });
   server.listen(0, "127.0.0.1");

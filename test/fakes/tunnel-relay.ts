@@ -48,7 +48,10 @@ export async function relay(to: number, { idle = 0 } = {}): Promise<Relay> {
     get cut() {
       return cut;
     },
-    blackHole: () => (lost = true),
+    blackHole() {
+      lost = true;
+      for (const socket of sockets) socket.pause();
+    },
     reset() {
       for (const socket of sockets) socket.resetAndDestroy();
     },

@@ -90,9 +90,10 @@ describe("the upgrade", () => {
             options.agent = Object.assign(Object.create(agent) as Agent, {
               addRequest(request: { reusedSocket: boolean }, ...rest: unknown[]) {
                 request.reusedSocket = true;
-                return (
-                  agent as unknown as { addRequest: (...args: unknown[]) => void }
-                ).addRequest(request, ...rest);
+                (agent as unknown as { addRequest: (...args: unknown[]) => void }).addRequest(
+                  request,
+                  ...rest,
+                );
               },
             });
           },
