@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 type Created = (error: Error | null, socket: Duplex) => void;
 
 /** A proxy that did not open the way; `status` is what it answered to CONNECT. */
-export class ProxyRefusal extends Error {
+class ProxyRefusal extends Error {
   override name = "ProxyRefusal";
   readonly status: number;
 

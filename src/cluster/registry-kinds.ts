@@ -12,12 +12,12 @@ export interface RegistryKind {
   /** Container port: by name, and by number where no port has this name. */
   portName: string;
   port: number;
-  /** What nodes pull by, unless the pod's annotation {@link pullAddressAnnotation} says otherwise. */
+  /** What nodes pull by, unless the pod's annotation {@link pullAddressOf} says otherwise. */
   pullAddress: string;
 }
 
 /** Set on the pod template by whoever knows what nodes put in front of a repository. */
-export const pullAddressAnnotation = "kpush.dev/pull-address";
+const pullAddressAnnotation = "kpush.dev/pull-address";
 
 /** The namespace that `kpush install` makes for its registry alone. */
 const ownNamespace = "kpush-system";
