@@ -49,7 +49,8 @@ export function openCodeCache(host: Host): CodeCache | undefined {
         const fresh = scripts.filter(({ cached }) => !cached);
         if (fresh.length === 0) return;
         removeOld(directory);
-        for (const { id, script } of fresh) replaceFile(fileOf(id), script.createCachedData(), host.pid);
+        for (const { id, script } of fresh)
+          replaceFile(fileOf(id), script.createCachedData(), host.pid);
       } catch {
         // A full or read-only disk: the next start is as slow as this one.
       }

@@ -42,6 +42,8 @@ export interface Command {
   examples: readonly (readonly [command: string, does: string])[];
   options: readonly OptionName[];
   takesImages?: true;
+  /** Writes to stdout while it runs, so that nothing may be redrawn meanwhile. */
+  narrates?: true;
   /** A word that is kept for later: not listed, and takes anything. */
   reserved?: true;
   /**

@@ -63,7 +63,14 @@ async function run(
   const settings = resolveSettings(given, command.options, env);
   using reporter = openReporter({
     ...settings,
-    ...{ env, platform, stderr: io.stderr, images: words, now: () => performance.now() },
+    ...{
+      env,
+      platform,
+      stderr: io.stderr,
+      images: words,
+      still: command.narrates ?? false,
+      now: () => performance.now(),
+    },
   });
   const context = {
     surroundings: { ...surroundings, pluginStderr: reporter.passThrough },

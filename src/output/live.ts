@@ -17,11 +17,13 @@ export function liveLines(progress: Progress, now: number, { columns, rows }: Li
   const images = progress.images(now);
   if (images.length === 0) return [truncate(`${progress.phase() ?? "working"} …`, columns)];
   const shown = images.length > rows ? images.slice(0, rows - 1) : images;
-  const label = Math.min(32, Math.max(...shown.map(({ image }) => widthOf(image))));
+  // A long name must not push the numbers out of a narrow terminal.
+  const widest = Math.min(32, Math.max(8, Math.floor(columns * 0.4)));
+  const label = Math.min(widest, Math.max(0, ...shown.map(({ image }) => widthOf(image))));
   const more = images.length - shown.length;
   const most = more > 0 ? 0 : Math.floor((rows - shown.length) / shown.length);
   const lines = shown.flatMap((image) => [
-    `${pad(image.image, label)}  ${imageText(image)}`,
+    `${pad(truncate(image.image, label), label)}  ${imageText(image)}`,
     ...layerLines(image.layers, most),
   ]);
   if (more > 0)
@@ -63,7 +65,7 @@ function layerLine({ id, sentBytes, totalBytes }: LayerProgress): string {
     totalBytes > 0
       ? `${pad(formatPercent(sentBytes, totalBytes), 4)}  ${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`
       : formatBytes(sentBytes);
-  return `    ${shortId(id)}  ${bytes}`;
+  return `  ${shortId(id)}  ${bytes}`;
 }
 
 /** Twelve hex digits, as engines show them. */

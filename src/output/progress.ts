@@ -70,6 +70,8 @@ export function openProgress(): Progress {
           entries.delete(event.image);
           break;
         case "registry":
+          phase = undefined; // found
+          break;
         case "engine":
         case "warning":
         case "debug":

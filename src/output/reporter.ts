@@ -19,6 +19,8 @@ export interface ReporterOptions {
   verbose: boolean;
   json: boolean;
   noColor: boolean;
+  /** Nothing may be redrawn: the command writes to stdout while it runs. */
+  still: boolean;
   /** Images of the command line, so that their names stand in line. */
   images: readonly string[];
   /** Milliseconds of a clock that never goes back. */
@@ -50,7 +52,8 @@ export function openReporter(options: ReporterOptions): Reporter {
     symbols: symbolsFor(env, platform),
     labelWidth: labelWidthFor(images),
   };
-  return isInteractive(stderr, env) ? ttyReporter(shown) : lineReporter(shown);
+  const live = !options.still && isInteractive(stderr, env);
+  return live ? ttyReporter(shown) : lineReporter(shown);
 }
 
 function silentReporter(stderr: OutputStream): Reporter {

@@ -29,7 +29,7 @@ export function ttyReporter(
     const columns = Math.max(0, (stderr.columns ?? 80) - 3);
     const rows = Math.max(1, Math.min(16, (stderr.rows ?? 24) - 2));
     const lines = liveLines(progress, now(), { columns, rows });
-    spinner?.set(lines.join("\n"));
+    spinner?.set(lines.join("\n  "));
   };
   let ticker: NodeJS.Timeout | undefined;
   const starter = setTimeout(() => {

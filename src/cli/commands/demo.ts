@@ -16,6 +16,7 @@ export const demoCommand: Command = {
     ["kpush demo --cluster", "the same on your cluster; asks first, and cleans up"],
   ],
   options: ["cluster", "yes", ...clusterOptions, "verbose", "no-color", "help"],
+  narrates: true,
   async run({ settings, given }, { io, context }) {
     const write = (line: string) => void io.stdout.write(`${line}\n`);
     if (!settings.cluster) {

@@ -15,6 +15,7 @@ export const tunnelCommand: Command = {
     ["curl http://kpush:PASSWORD@127.0.0.1:5000/v2/_catalog", "in another terminal"],
   ],
   options: ["port", ...clusterOptions, "quiet", "verbose", "no-color", "help"],
+  narrates: true,
   async run({ settings }, { io, context }) {
     const { openRegistryTunnel } = await import("../../push/tunnel-command.ts");
     const options = { ...clusterSettings(settings), port: settings.port };

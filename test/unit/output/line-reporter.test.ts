@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KpushEvent, PushedImage } from "../../../src/events.ts";
 import { openReporter, type ReporterOptions } from "../../../src/output/reporter.ts";
+import { FakeTerminal } from "./fake-terminal.ts";
 import { engine, pushed, registry } from "./events.ts";
 
 /** Reports events, one second apart, to a pipe; returns what was written. */
@@ -12,6 +13,7 @@ function lines(events: readonly KpushEvent[], options: Partial<ReporterOptions> 
     env: {},
     platform: "linux",
     ...{ quiet: false, verbose: false, json: false, noColor: false },
+    still: false,
     images: ["myapp:dev"],
     now: () => now,
     ...options,
@@ -143,6 +145,7 @@ test.for([{ quiet: true }, { json: true }, {}])(
     using reporter = openReporter({
       stderr: { write: (chunk) => (text += String(chunk)) },
       ...{ env: {}, platform: "linux", quiet: false, verbose: false, json: false, noColor: false },
+      still: false,
       images: [],
       now: () => 0,
       ...options,
@@ -151,3 +154,15 @@ test.for([{ quiet: true }, { json: true }, {}])(
     expect(text).toBe("Code: ");
   },
 );
+
+test("on a terminal nothing is redrawn where a command writes to stdout itself", () => {
+  const terminal = new FakeTerminal();
+  {
+    using reporter = openReporter({
+      ...{ stderr: terminal, env: {}, platform: "linux", images: [], now: () => 0 },
+      ...{ quiet: false, verbose: false, json: false, noColor: true, still: true },
+    });
+    reporter.report(registry);
+  }
+  expect(terminal.raw).toBe("✔ registry  kpush-system/kpush-registry-7d9fc in context prod-eu\n");
+});

@@ -51,8 +51,8 @@ test("layers that are being sent have lines of their own where there are several
     layer("c1c2c3c4c5c6", "sent", 10_000_000, 10_000_000),
   ]);
   expect(lines.slice(1)).toEqual([
-    "    0123456789ab  25 %  1.0 MB of 4.0 MB",
-    "    b1b2b3b4b5b6  83 %  5.0 MB of 6.0 MB",
+    "  0123456789ab  25 %  1.0 MB of 4.0 MB",
+    "  b1b2b3b4b5b6  83 %  5.0 MB of 6.0 MB",
   ]);
 });
 
@@ -95,6 +95,15 @@ test("several images are drawn at once, and go when they end", () => {
   expect(draw([...two, { type: "failed", image: "api:dev", error: undefined }])).toEqual([
     "website:dev  50 %  1 B of 2 B  0 B/s",
   ]);
+});
+
+test("a long name is cut before the numbers are", () => {
+  const image = "registry.example.com/team/application:v1";
+  const events = [plan(image), layer("a", "sending", 1_000_000, 4_000_000, image)];
+  expect(draw(events, { columns: 40, rows: 5 })).toEqual([
+    "registry.exampl…  25 %  1.0 MB of 4.0 MB",
+  ]);
+  expect(draw(events, { columns: 17, rows: 5 })).toEqual(["registr…  25 %…"]);
 });
 
 test("more images than there is room for are counted", () => {

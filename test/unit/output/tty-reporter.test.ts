@@ -96,7 +96,7 @@ test("a plugin's prompt is not drawn over, until the next step", async () => {
   expect(terminal.cursorVisible).toBe(true);
   terminal.write("\n");
   reporter.report(registry);
-  await terminal.shows(/^Password:\n✔ registry .*\n\S logging in …$/);
+  await terminal.shows(/^Password:\n✔ registry .*\n\S working …$/);
 });
 
 test("without color nothing is colored, the spinner neither", async () => {

@@ -1,0 +1,165 @@
+import { spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fakeEngine } from "../fakes/engine.ts";
+import { cliCluster, type CliCluster } from "./cli-cluster.ts";
+
+const program = join(import.meta.dirname, "../../bin/kpush.js");
+
+let cluster: CliCluster;
+beforeAll(async () => {
+  cluster = await cliCluster();
+});
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+/** Starts the built program, as a shell would, in the cluster's directory. */
+function start(argv: readonly string[], env: Record<string, string> = {}) {
+  const { directory, kubeconfig } = cluster;
+  const child = spawn(process.execPath, [program, ...argv], {
+    cwd: directory,
+    env: { HOME: directory, KUBECONFIG: kubeconfig, PATH: process.env["PATH"], ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  return { child, ended, stderr: text(child.stderr).catch(() => "(closed)") };
+}
+
+/** Runs it to its end. */
+async function run(argv: readonly string[], env?: Record<string, string>) {
+  const { child, ended, stderr } = start(argv, env);
+  const stdout = await text(child.stdout);
+  const [status] = await ended;
+  return { status, stdout, stderr: await stderr };
+}
+
+test("a push prints its reference, and ends although connections are kept alive", async () => {
+  const { status, stdout, stderr } = await run(["./hello.tar"]);
+  expect(stdout).toMatch(/^localhost:5000\/hello:v1@sha256:[0-9a-f]{64}\n$/);
+  expect(stderr).toContain("✔ registry ");
+  expect(status).toBe(0);
+});
+
+test("usage errors have their exit status", async () => {
+  const { status, stdout, stderr } = await run(["--frobnicate"]);
+  expect(stderr).toBe(
+    "error: there is no option --frobnicate\nhint: kpush --help lists the options\n",
+  );
+  expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+});
+
+test("long output into a pipe is never cut", async () => {
+  const full = await readFile(join(import.meta.dirname, "../unit/cli/help/main.txt"), "utf8");
+  expect((await run(["--help"])).stdout).toBe(full);
+});
+
+describe("signals", () => {
+  test.for([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("%s ends kpush in good order", async ([signal, expected]) => {
+    const { child, ended, stderr } = start(["tunnel"]);
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    expect(await get(`${line.toString().trim()}/v2/`)).toBe(200);
+    child.kill(signal);
+    expect(await ended).toEqual([expected, null]);
+    expect(await stderr).toContain(`interrupted by ${signal}\n`);
+    await expect(get(`${line.toString().trim()}/v2/`)).rejects.toThrow("ECONNREFUSED");
+  });
+
+  test("the second one does not wait for the cleanup", async () => {
+    const requests = new EventEmitter();
+    await using engine = await fakeEngine({
+      images: [{ names: ["app:v1"], layers: ["one"] }],
+      fault: (line) => {
+        if (!/^POST .*\/push|^DELETE /.test(line)) return undefined;
+        requests.emit(line.startsWith("DELETE") ? "cleaning" : "pushing");
+        return "hang";
+      },
+    });
+    const { child, ended, stderr } = start(["-H", engine.host, "app:v1"]);
+    await once(requests, "pushing");
+    child.kill("SIGTERM");
+    await once(requests, "cleaning");
+    child.kill("SIGINT");
+    expect(await ended).toEqual([130, null]);
+    expect(await stderr).not.toContain("interrupted");
+  });
+});
+
+describe("a reader that goes away", () => {
+  test("from stdout ends kpush without a word", async () => {
+    const { child, ended, stderr } = start(["demo"]);
+    await once(child.stdout, "data");
+    child.stdout.destroy();
+    expect(await ended).toEqual([141, null]);
+    expect(await stderr).not.toMatch(/error|EPIPE/);
+  });
+
+  test("from stderr does not break off a push", async () => {
+    const { child, ended } = start(["./hello.tar", "--name", "unread:v1"]);
+    child.stderr.destroy();
+    expect(await text(child.stdout)).toMatch(/^localhost:5000\/unread:v1@sha256:/);
+    expect(await ended).toEqual([0, null]);
+  });
+});
+
+describe("the code cache", () => {
+  const usesOwnCache = !("enableCompileCache" in process.getBuiltinModule("node:module"));
+
+  test("is private to the user, and filled by the first run", async () => {
+    const home = await emptyHome("cache-first");
+    await run(["--version"], home);
+    const directory = join(home.XDG_CACHE_HOME, "kpush", "code");
+    expect((await stat(directory)).mode & 0o777).toBe(0o700);
+    expect((await readdir(directory)).length).toBeGreaterThan(0);
+  });
+
+  test.runIf(usesOwnCache)("that is broken changes nothing but the time", async () => {
+    const home = await emptyHome("cache-broken");
+    const { stdout } = await run(["--help"], home);
+    const directory = join(home.XDG_CACHE_HOME, "kpush", "code");
+    for (const file of await readdir(directory)) await writeFile(join(directory, file), "broken");
+    expect(await run(["--help"], home)).toEqual({ status: 0, stdout, stderr: "" });
+    for (const file of await readdir(directory)) {
+      expect((await readFile(join(directory, file))).length).toBeGreaterThan(100);
+    }
+  });
+
+  test.runIf(usesOwnCache)("that others may write to is not used", async () => {
+    const home = await emptyHome("cache-open");
+    const directory = join(home.XDG_CACHE_HOME, "kpush", "code");
+    await mkdir(directory, { recursive: true });
+    await chmod(directory, 0o777);
+    expect((await run(["--version"], home)).status).toBe(0);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test("that cannot be written changes nothing", async () => {
+    const { status, stderr } = await run(["--version"], { XDG_CACHE_HOME: "/dev/null/x" });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  });
+});
+
+async function emptyHome(name: string): Promise<{ XDG_CACHE_HOME: string }> {
+  const directory = join(cluster.directory, name);
+  await mkdir(directory);
+  return { XDG_CACHE_HOME: directory };
+}
+
+/** Status of a GET, with the login that stands in the address. */
+function get(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const { username, password } = new URL(url);
+    request(url, { auth: `${username}:${password}`, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    })
+      .on("error", reject)
+      .end();
+  });
+}
