@@ -116,6 +116,19 @@ class Pool implements Tunnel {
       this.#opening += 1;
       void this.#open();
     }
+    this.#makeRoom();
+  }
+
+  /** Engines end a connection for each layer: sockets that only linger give way when none is free. */
+  #makeRoom(): void {
+    if (this.#opening + this.#sockets.size < this.#maxSockets) return;
+    let missing = this.#takers.length - this.#opening;
+    for (const socket of this.#sockets) {
+      if (missing <= 0) return;
+      if (!socket.lingering && !socket.destroyed) continue;
+      socket.destroy();
+      missing -= 1;
+    }
   }
 
   async #open(): Promise<void> {

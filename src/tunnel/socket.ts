@@ -96,6 +96,11 @@ export class TunnelSocket extends Duplex {
     return this.#outbox.queued;
   }
 
+  /** True when the local side has ended, and what it asked has been answered as far as is known. */
+  get lingering(): boolean {
+    return this.#halfClose !== undefined;
+  }
+
   /** Ends at once, without the closing handshake, also when that is under way. */
   terminate(error?: Error): void {
     this.destroy(error);

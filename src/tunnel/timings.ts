@@ -1,8 +1,8 @@
 import type { TunnelTimings } from "./types.ts";
 
 /**
- * Below the idle limits of load balancers (60 s and more), above what a busy registry takes to read
- * on. Measured reasons stand in docs and at each use.
+ * The ping is below the idle limits of load balancers (60 s and more); the stall limits are above what
+ * a busy registry may take before it reads on.
  */
 export const defaultTimings: TunnelTimings = {
   handshake: 20_000,

@@ -34,7 +34,7 @@ const noStreams = {
 const maxBody = 64 * 1024;
 
 /** Path of the port-forward subresource, percent-encoded. */
-export function portForwardPath({ namespace, name, port }: TunnelTarget): string {
+function portForwardPath({ namespace, name, port }: TunnelTarget): string {
   const [space, pod] = [encodeURIComponent(namespace), encodeURIComponent(name)];
   return `/api/v1/namespaces/${space}/pods/${pod}/portforward?ports=${port}`;
 }

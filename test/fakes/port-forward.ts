@@ -88,6 +88,7 @@ export async function fakePortForward(script: PortForwardScript = {}): Promise<F
     sockets.add(socket);
     socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
   });
+  server.on("request", (_request, answer) => answer.end());
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     paths.push(request.url ?? "");
     socket.on("error", () => undefined);

@@ -222,6 +222,19 @@ describe("case 21: forty connections at once", () => {
     expect(order).toEqual(Array.from({ length: 40 }, (_, index) => index));
   });
 
+  test("do not wait for those that are answered and ended on this side", async () => {
+    await using server = await fakePortForward();
+    await using tunnel = testTunnel(server, { maxSockets: 3 });
+    const busy = await tunnel.connect();
+    for (let count = 0; count < 10; count++) {
+      const socket = await tunnel.connect();
+      socket.end("x"); // as an engine does, which the pod is not told
+      await once(socket, "data");
+    }
+    expect(busy.destroyed).toBe(false);
+    expect(server.sessions).toHaveLength(11);
+  });
+
   test("take spares first, and a spare that is being opened serves whoever comes", async () => {
     await using server = await fakePortForward();
     await using tunnel = testTunnel(server);

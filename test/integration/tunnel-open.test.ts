@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { Agent } from "node:https";
+import { Agent, get } from "node:https";
+import type { RequestOptions } from "node:https";
 import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
@@ -55,6 +56,17 @@ describe("the upgrade", () => {
       "sec-websocket-protocol": "v4.channel.k8s.io",
     });
     expect(server.sessions[0]?.request.headers).not.toHaveProperty("sec-websocket-extensions");
+  });
+
+  test("takes the connection that an API request has left open", async () => {
+    await using server = await fakePortForward();
+    const options: RequestOptions = {};
+    await server.config.applyToHTTPSOptions(options);
+    const [answer] = (await once(get(server.url, options), "response")) as [IncomingMessage];
+    await once(answer.resume(), "close");
+    await using tunnel = testTunnel(server);
+    await tunnel.connect();
+    expect(server.connections).toBe(1);
   });
 
   test("works over plain HTTP, with masked frames", async () => {
