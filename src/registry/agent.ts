@@ -23,18 +23,17 @@ export class ConnectAgent extends Agent {
     _options: unknown,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
-    this.#connect().then(
-      (socket) => {
-        if (this.#destroyed) socket.destroy();
-        else callback?.(null, socket);
-      },
-      (error: unknown) => {
-        const known = error instanceof Error ? error : new Error(String(error));
-        this.#connectErrors.add(known);
-        // Node takes the stream as absent where there is an error.
-        callback?.(known, undefined as unknown as Duplex);
-      },
-    );
+    const fail = (error: unknown) => {
+      const known = error instanceof Error ? error : new Error(String(error));
+      this.#connectErrors.add(known);
+      // Node takes the stream as absent where there is an error.
+      callback?.(known, undefined as unknown as Duplex);
+    };
+    this.#connect().then((socket) => {
+      if (!this.#destroyed) return callback?.(null, socket);
+      socket.destroy();
+      fail(new Error("the registry client was closed"));
+    }, fail);
   }
 
   /** Node's own version wants a net.Socket; a tunnel's stream is none. */

@@ -109,7 +109,7 @@ async function finishSession(
 function locationOf(answer: Answer, path: string): string {
   const { location } = answer.headers;
   const base = `http://registry${path}`;
-  if (location !== undefined && URL.canParse(location, base)) {
+  if (location && URL.canParse(location, base)) {
     const { pathname, search } = new URL(location, base);
     if (pathname.startsWith("/v2/")) return pathname + search;
   }

@@ -9,6 +9,7 @@ import type { Report } from "../events.ts";
 import { ConnectAgent } from "./agent.ts";
 import { lengthOf, sendBody, type BodyStream } from "./body.ts";
 import { speaksNoHttp, speaksTls, type Answer } from "./problem.ts";
+import { Slots } from "./slots.ts";
 import type { RegistryTimings } from "./timings.ts";
 import { Transient } from "./transient.ts";
 import type { Connect } from "../tunnel/types.ts";
@@ -39,11 +40,14 @@ export class Wire implements Disposable {
   readonly signal: AbortSignal;
   readonly #agent: ConnectAgent;
   readonly #report: Report | undefined;
-  readonly #open = new Set<ClientRequest>();
+  readonly #slots: Slots;
+  /** Requests that are under way, each with what fails it. */
+  readonly #open = new Map<ClientRequest, (error: unknown) => void>();
   readonly #abort = () => this.#destroy(this.signal.reason);
 
   constructor({ connect, signal, report, timings, maxSockets }: WireOptions) {
     this.#agent = new ConnectAgent(connect, maxSockets);
+    this.#slots = new Slots(maxSockets);
     this.signal = signal;
     this.#report = report;
     this.timings = timings;
@@ -71,6 +75,9 @@ export class Wire implements Disposable {
   /** Sends a request; resolves once the head of the answer is there. The caller reads or destroys the response. */
   async open(ask: Ask): Promise<{ request: ClientRequest; response: IncomingMessage }> {
     this.signal.throwIfAborted();
+    await this.#slots.take();
+    if (this.signal.aborted) this.#slots.give();
+    this.signal.throwIfAborted();
     const started = performance.now();
     const { method, path, headers, body } = ask;
     const request = openRequest({
@@ -83,8 +90,10 @@ export class Wire implements Disposable {
         ...headers,
       },
     });
-    this.#open.add(request);
-    request.once("close", () => this.#open.delete(request));
+    request.once("close", () => {
+      this.#open.delete(request);
+      this.#slots.give();
+    });
     try {
       const response = await this.#exchange(request, body);
       const took = Math.round(performance.now() - started);
@@ -105,7 +114,10 @@ export class Wire implements Disposable {
   }
 
   #destroy(reason: unknown): void {
-    for (const request of this.#open) request.destroy(reason instanceof Error ? reason : undefined);
+    for (const [request, fail] of this.#open) {
+      request.destroy();
+      fail(reason); // a request that still waits for its socket would say nothing
+    }
     this.#agent.destroy();
   }
 
@@ -113,6 +125,8 @@ export class Wire implements Disposable {
     let answered: IncomingMessage | undefined;
     let timer: NodeJS.Timeout | undefined;
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
+      this.#open.set(request, reject);
+      if (this.signal.aborted) this.#abort(); // since before this request was in the list
       request.once("response", (response) => resolve((answered = response)));
       request.on("error", (error) => reject(this.#failure(error)));
       request.once("close", () => reject(new Transient(new Error("the connection was closed"))));
