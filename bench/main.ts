@@ -32,7 +32,7 @@ if (kubeconfig === "" || kubectlPath === undefined)
 const dockers = engines.filter((engine) => engine.name !== "podman");
 
 await startUp();
-await using _old = await oldRegistry();
+await using old = await oldRegistry();
 for (const engine of dockers) {
   await pushes("near", engine, { KUBECONFIG: kubeconfig });
   if (
@@ -170,7 +170,7 @@ async function pushes(
 async function uploads(): Promise<void> {
   if (!wanted("upload")) return;
   const namespace = "kpush-bench";
-  await using _registry = await registryIn(namespace, "registry:3");
+  await using registry = await registryIn(namespace, "registry:3");
   for (const connections of [1, 5]) {
     const rates = { kpush: [] as number[], kubectl: [] as number[] };
     for (let round = 0; round < 5; round++) {

@@ -32,6 +32,8 @@ export type KpushEvent =
       sentBytes: number;
       totalBytes: number;
     }
+  /** Bytes that went to the registry so far, from an engine that tells nothing of its layers (Podman). */
+  | { type: "bytes"; image: string; sentBytes: number }
   /** The push of one image began anew: what was reported of its layers no longer holds. */
   | { type: "restart"; image: string; reason: string }
   | { type: "done"; image: PushedImage }

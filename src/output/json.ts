@@ -101,7 +101,7 @@ function jsonImage(outcome: JsonOutcome): JsonImage | JsonFailedImage {
 }
 
 /** What is no KpushError is `UNEXPECTED`; an interruption is told by its name. */
-export function jsonError(error: unknown): JsonError {
+function jsonError(error: unknown): JsonError {
   if (error instanceof KpushError) {
     const { code, message, hint } = error;
     return { code, message, ...(hint !== undefined && { hint }) };

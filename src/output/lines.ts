@@ -41,7 +41,8 @@ export function doneText(image: PushedImage): string {
 
 function sentParts({ route, layers, sentBytes, totalBytes }: PushedImage): string[] {
   if (route === "none") return ["unchanged", "nothing sent"];
-  if (layers.total === 0) return ["pushed"];
+  if (layers.total === 0)
+    return sentBytes > 0 ? ["pushed", `${formatBytes(sentBytes)} sent`] : ["pushed"];
   if (layers.sent === 0) return [`pushed, no new layer among ${layers.total}`];
   const sent = `${layers.sent} of ${count(layers.total, "layer")} sent`;
   // An engine that compresses as it goes sends more, or less, than it says an image has.

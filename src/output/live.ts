@@ -34,6 +34,12 @@ export function liveLines(progress: Progress, now: number, { columns, rows }: Li
 /** `45 %  14.2 MB of 31.2 MB  5.1 MB/s  3 s left`; what matters most stands first, as lines get cut. */
 export function imageText(image: ImageProgress): string {
   const { sentBytes, totalBytes, layersSent, layersToSend, rate, timeLeft } = image;
+  if (image.layers.length === 0 && sentBytes > 0) {
+    return [
+      `${formatBytes(sentBytes)} sent`,
+      ...(rate === undefined ? [] : [formatRate(rate)]),
+    ].join("  ");
+  }
   if (image.layers.length === 0) return "preparing";
   if (layersToSend === 0 || (layersSent === layersToSend && sentBytes >= totalBytes)) {
     return "waiting for the registry";

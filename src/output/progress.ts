@@ -35,6 +35,8 @@ export interface Progress {
 interface Entry {
   layers: Map<string, LayerProgress>;
   meter: RateMeter;
+  /** From an engine that tells nothing of its layers. */
+  bytes: number;
 }
 
 /** Starts with nothing under way. */
@@ -42,7 +44,7 @@ export function openProgress(): Progress {
   const entries = new Map<string, Entry>();
   let phase: string | undefined;
   const begin = (image: string) => {
-    const entry = { layers: new Map<string, LayerProgress>(), meter: openRateMeter() };
+    const entry = { layers: new Map<string, LayerProgress>(), meter: openRateMeter(), bytes: 0 };
     entries.set(image, entry);
     return entry;
   };
@@ -61,6 +63,12 @@ export function openProgress(): Progress {
           const { id, state, sentBytes, totalBytes } = event;
           layers.set(id, { id, state, sentBytes, totalBytes });
           meter.feed(now, bytesSent([...layers.values()]));
+          break;
+        }
+        case "bytes": {
+          const entry = entries.get(event.image) ?? begin(event.image);
+          entry.bytes = event.sentBytes;
+          entry.meter.feed(now, entry.bytes);
           break;
         }
         case "done":
@@ -83,10 +91,10 @@ export function openProgress(): Progress {
   };
 }
 
-function summarize(image: string, { layers, meter }: Entry, now: number): ImageProgress {
+function summarize(image: string, { layers, meter, bytes }: Entry, now: number): ImageProgress {
   const all = [...layers.values()];
   const toSend = all.filter((layer) => layer.state !== "present");
-  const sentBytes = bytesSent(all);
+  const sentBytes = bytes + bytesSent(all);
   const totalBytes = toSend.reduce((sum, layer) => sum + layer.totalBytes, 0);
   const rate = meter.rate(now);
   const left = totalBytes - sentBytes;

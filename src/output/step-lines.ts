@@ -35,6 +35,7 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
       case "phase":
         return debug(event.text);
       case "layer":
+      case "bytes":
         return undefined;
     }
   };

@@ -32,6 +32,7 @@ export async function daemonRoute(route: DaemonRoute): Promise<RouteResult> {
   const [tag] = target.tags;
   try {
     if (engine.store === "podman") {
+      using counting = countBytes(route);
       return await push(route, `127.0.0.1:${listener.port}/${target.repository}:${tag}`);
     }
     const tags = {
@@ -99,6 +100,19 @@ async function push(route: DaemonRoute, target: string): Promise<RouteResult> {
 
 function layerEvent(image: string, progress: PushProgress) {
   return { type: "layer", image, ...progress } as const;
+}
+
+/** Podman's push tells nothing of its progress; what comes in at the port does. */
+function countBytes({ image, listener, context }: DaemonRoute): Disposable {
+  const before = listener.bytes;
+  const count = () => context.report({ type: "bytes", image, sentBytes: listener.bytes - before });
+  const timer = setInterval(count, 200);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      count();
+    },
+  };
 }
 
 const swept = new WeakMap<Listener, Promise<void>>();

@@ -18,6 +18,7 @@ type LayerEvent = Extract<KpushEvent, { type: "layer" }>;
 /** Starts a tally; a `restart` event empties it. */
 export function openTally(report: Report): Tally {
   const layers = new Map<string, LayerEvent>();
+  let bytes = 0;
   return {
     report(event) {
       if (event.type === "layer") {
@@ -27,7 +28,14 @@ export function openTally(report: Report): Tally {
         }
         layers.set(id, event);
       }
-      if (event.type === "restart") layers.clear();
+      if (event.type === "bytes") {
+        if (bytes === 0) report({ type: "debug", message: `${event.image}: sending` });
+        bytes = event.sentBytes;
+      }
+      if (event.type === "restart") {
+        layers.clear();
+        bytes = 0;
+      }
       report(event);
     },
     totals() {
@@ -35,7 +43,7 @@ export function openTally(report: Report): Tally {
       const sent = all.filter((layer) => layer.state === "sent");
       return {
         layers: { total: all.length, sent: sent.length },
-        sentBytes: sent.reduce((sum, layer) => sum + layer.sentBytes, 0),
+        sentBytes: sent.reduce((sum, layer) => sum + layer.sentBytes, bytes),
         totalBytes: all.reduce((sum, layer) => sum + layer.totalBytes, 0),
       };
     },

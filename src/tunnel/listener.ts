@@ -39,12 +39,16 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const password = randomBytes(24).toString("base64url");
   const sockets = new Set<Socket>();
   let connections = 0;
+  let bytesOfClosed = 0;
   const server = createServer(
     { pauseOnConnect: true, allowHalfOpen: true, noDelay: true },
     (socket) => {
       connections += 1;
       sockets.add(socket);
-      socket.on("close", () => sockets.delete(socket));
+      socket.on("close", () => {
+        sockets.delete(socket);
+        bytesOfClosed += socket.bytesRead;
+      });
       socket.on("error", () => socket.destroy());
       void serve(socket, password, options);
     },
@@ -62,6 +66,9 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
     password,
     get connections() {
       return connections;
+    },
+    get bytes() {
+      return [...sockets].reduce((sum, { bytesRead }) => sum + bytesRead, bytesOfClosed);
     },
     async [Symbol.asyncDispose]() {
       signal.removeEventListener("abort", close);

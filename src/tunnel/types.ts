@@ -68,4 +68,6 @@ export interface Listener extends AsyncDisposable {
   readonly password: string;
   /** Connections accepted so far, whether they knew the password or not: proof that an engine reaches the port. */
   readonly connections: number;
+  /** Bytes that came in on all connections. */
+  readonly bytes: number;
 }

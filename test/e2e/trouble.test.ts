@@ -79,7 +79,7 @@ describe.skipIf(
         const pushing = start(["-n", namespace, "-v", "--route", route, "--name", target, name], {
           host: engine.host,
         });
-        await pushing.saw(/sending layer/);
+        await pushing.saw(/: sending/);
         await deleteRegistryPod(namespace);
         const ended = await pushing.ended;
         await waitForRegistry(namespace);
@@ -100,7 +100,7 @@ describe.skipIf(
           ["-n", namespace, "-v", "--route", route, "--name", `kpush-e2e-cut-${route}:v1`, name],
           { host: engine.host },
         );
-        await pushing.saw(/sending layer/);
+        await pushing.saw(/: sending/);
         pushing.child.kill("SIGINT");
         const ended = await pushing.ended;
         expect(ended).toMatchObject({ code: 130, stdout: "" });
