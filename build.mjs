@@ -70,6 +70,8 @@ async function buildChunks() {
       supported: { "dynamic-import": false },
       minifyWhitespace: true,
     });
+    // The loader reads them as one byte a character.
+    if (/[^\0-\x7f]/.test(code)) throw new Error(`${name} is not ASCII`);
     await writeFile(join(dist, name), code);
     const entry = /^(run|index)-/.exec(name)?.[1];
     if (entry) entries[entry] = name;

@@ -35,9 +35,11 @@ export const stubs = {
   name: "stubs",
   setup(build) {
     // Its own platform file reads package.json files and translations; ours reads nothing.
-    build.onResolve({ filter: /platform-shims\/esm\.mjs$/ }, () => ({
-      path: join(import.meta.dirname, "yargs-platform.mjs"),
-    }));
+    build.onResolve({ filter: /platform-shims\/esm\.mjs$|\/argsert\.js$/ }, ({ importer }) =>
+      /[\\/]node_modules[\\/]yargs[\\/]/.test(importer)
+        ? { path: join(import.meta.dirname, "yargs-platform.mjs") }
+        : undefined,
+    );
     for (const [name, imports] of Object.entries(cut)) {
       const inside = `/node_modules/${name}/`;
       for (const [specifier, names] of Object.entries(imports)) {

@@ -15,7 +15,6 @@ import type { Host } from "./loader.ts";
 
 /** What V8 compiled, on disk. Whoever can write to it runs code as this user: so only this user can. */
 export interface CodeCache {
-  readonly directory: string;
   /** Compiled code of a chunk, if there is any for this very Node. */
   read(id: string): Buffer | undefined;
   /** @param cached - the script was compiled from what `read` gave */
@@ -35,7 +34,6 @@ export function openCodeCache(host: Host): CodeCache | undefined {
     join(directory, `${basename(id)}-${host.version}-${host.arch}.code`);
   const scripts: { id: string; script: Script; cached: boolean }[] = [];
   return {
-    directory,
     read(id) {
       try {
         return readFileSync(fileOf(id));

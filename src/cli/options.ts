@@ -18,7 +18,7 @@ export interface Option {
  * Every option of every command, by name. kubectl's and docker's names mean what they mean there. The
  * variables among them are all that kpush reads of its own; an empty one counts as not set.
  */
-export const options = {
+const options = {
   kubeconfig: {
     group: "Cluster",
     value: "FILE",
