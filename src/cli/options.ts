@@ -96,7 +96,7 @@ const options = {
   },
   timeout: {
     group: "Image",
-    value: "TIME",
+    value: "DURATION",
     variable: "KPUSH_TIMEOUT",
     help: "give up after this time, as 30s, 5m or 1h30m",
   },
