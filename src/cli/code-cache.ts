@@ -11,6 +11,7 @@ import {
 import { homedir } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
 import type { Script } from "node:vm";
+import { crc32 } from "node:zlib";
 import type { Host } from "./loader.ts";
 
 /** What V8 compiled, on disk. Whoever can write to it runs code as this user: so only this user can. */
@@ -36,7 +37,7 @@ export function openCodeCache(host: Host): CodeCache | undefined {
   return {
     read(id) {
       try {
-        return readFileSync(fileOf(id));
+        return unseal(readFileSync(fileOf(id)));
       } catch {
         return undefined;
       }
@@ -48,7 +49,7 @@ export function openCodeCache(host: Host): CodeCache | undefined {
         if (fresh.length === 0) return;
         removeOld(directory);
         for (const { id, script } of fresh)
-          replaceFile(fileOf(id), script.createCachedData(), host.pid);
+          replaceFile(fileOf(id), seal(script.createCachedData()), host.pid);
       } catch {
         // A full or read-only disk: the next start is as slow as this one.
       }
@@ -77,6 +78,19 @@ function cacheHome(env: Host["env"], platform: string): string {
   if (set !== undefined && isAbsolute(set)) return set;
   const local = env["LOCALAPPDATA"];
   return platform === "win32" && local ? local : join(homedir(), ".cache");
+}
+
+/** V8 trusts what it is given: a file that a power cut left half written would crash every start. */
+function seal(code: Buffer): Buffer {
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(crc32(code));
+  return Buffer.concat([code, sum]);
+}
+
+function unseal(content: Buffer): Buffer | undefined {
+  if (content.length < 4) return undefined;
+  const code = content.subarray(0, -4);
+  return crc32(code) === content.readUInt32LE(code.length) ? code : undefined;
 }
 
 /** Two runs at once may write the same file; each reader sees one of them whole. */

@@ -23,9 +23,10 @@ export function formatRate(bytesPerSecond: number): string {
   return `${formatBytes(bytesPerSecond)}/s`;
 }
 
-/** How long something took: `0.2 s`, `14.2 s`, `1 min 5 s`, `2 h 3 min`. */
+/** How long something took: `12 ms`, `0.2 s`, `14.2 s`, `1 min 5 s`, `2 h 3 min`. */
 export function formatDuration(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 0.0995) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   return inTwoUnits(Math.round(seconds));
 }

@@ -131,14 +131,24 @@ describe("the code cache", () => {
     );
   });
 
-  test("that is broken changes nothing but the time", async () => {
-    const home = await emptyHome("cache-broken");
+  test.for([
+    ["replaced", () => Buffer.from("broken")],
+    ["emptied", () => Buffer.alloc(0)],
+    ["half written", (code: Buffer) => Buffer.concat([code.subarray(0, 5000)], code.length)],
+    [
+      "changed in one bit",
+      (code: Buffer) => code.with(code.length >> 1, (code.at(code.length >> 1) ?? 0) ^ 1),
+    ],
+  ] as const)("that was %s changes nothing but the time", async ([name, change]) => {
+    const home = await emptyHome(`cache-${name.replaceAll(" ", "-")}`);
     const { stdout } = await run(["--help"], home);
     const directory = join(home.XDG_CACHE_HOME, "kpush", "code");
-    for (const file of await readdir(directory)) await writeFile(join(directory, file), "broken");
+    const files = (await readdir(directory)).map((file) => join(directory, file));
+    const bad = await Promise.all(files.map(async (file) => change(await readFile(file))));
+    await Promise.all(files.map((file, index) => writeFile(file, bad[index] ?? "")));
     expect(await run(["--help"], home)).toEqual({ status: 0, stdout, stderr: "" });
-    for (const file of await readdir(directory)) {
-      expect((await readFile(join(directory, file))).length).toBeGreaterThan(100);
+    for (const [index, file] of files.entries()) {
+      expect((await readFile(file)).equals(bad[index] ?? Buffer.alloc(0))).toBe(false);
     }
   });
 
