@@ -106,7 +106,7 @@ test("a tag that another push moved meanwhile is a warning", async () => {
   world.registry.onRequest = (request) => {
     if (moved || request.method !== "HEAD" || !request.url?.endsWith("/manifests/v1")) return false;
     moved = true;
-    const { headers, method, url = "" } = request;
+    const { url } = request;
     void fetch(`${world.registry.url}${url}`, {
       method: "PUT",
       headers: { "content-type": type },
@@ -114,7 +114,7 @@ test("a tag that another push moved meanwhile is a warning", async () => {
     }).then(() => {
       request.socket.destroy(); // the client asks again, and finds the other push's digest
     });
-    return headers !== undefined && method !== undefined;
+    return true;
   };
   const run = await world.kpush(["app:v1"]);
   expect(run.stderr).toContain("another push moved the tag");
