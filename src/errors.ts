@@ -1,5 +1,12 @@
 /** Exit status of the `kpush` process; part of the public contract. Interruption adds 128 + signal. */
-export const ExitCode = { ok: 0, unexpected: 1, usage: 2, engine: 3, cluster: 4, registry: 5 } as const;
+export const ExitCode = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  engine: 3,
+  cluster: 4,
+  registry: 5,
+} as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /**
@@ -59,7 +66,11 @@ export class KpushError extends Error {
   /** One command or check that helps; a sentence without the word "hint". */
   readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
