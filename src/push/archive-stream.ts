@@ -107,6 +107,7 @@ export class ArchiveStream implements AsyncDisposable {
     if (await this.#isComplete()) return this.#leaveOut(file, undefined);
     const spool = await this.#keep(file, undefined);
     const digest = await spool.finish();
+    const start = await spool.entry.head(4); // may be asked for when the file is gone
     if (await this.#options.sink.has(digest)) {
       this.#options.sink.show({ kind: "layer", digest, size: file.size }, "present");
       await this.#drop(spool);
@@ -114,7 +115,7 @@ export class ArchiveStream implements AsyncDisposable {
       await this.#sending;
       this.#send(spool, digest);
     }
-    return { ...spool.entry, digest };
+    return { ...spool.entry, digest, head: () => Promise.resolve(start) };
   }
 
   /** Whether every layer that the image is known to have is in the registry, or on its way. */

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, type Header } from "tar-stream";
-import { messageOf } from "../errors.ts";
+import { KpushError, messageOf } from "../errors.ts";
 import type { ArchiveIndex } from "../image/archive-index.ts";
 
 /** One file of a tar stream; its content must be read or skipped before the next. */
@@ -26,20 +26,26 @@ export async function* readTar(
   sourceFailed: (error: unknown) => Error,
 ): AsyncGenerator<TarFile> {
   const tar = extract();
-  let broken: unknown;
-  source.once("error", (error) => (broken = error));
   const piped = pipeline(source, tar as unknown as NodeJS.WritableStream);
-  piped.catch(() => undefined); // the loop below sees it
+  piped.catch(() => undefined); // whoever reads sees it
+  const explain = async (error: unknown): Promise<unknown> => {
+    if (error instanceof KpushError) return error;
+    // A reader sees that the stream was destroyed; the pipe knows why.
+    const first: unknown = await piped.then(
+      () => error,
+      (why: unknown) => why,
+    );
+    return isTarError(first) ? index.damaged(tarWords(first), first) : sourceFailed(first);
+  };
   try {
     for await (const entry of tar as AsyncIterable<TarEntry>) {
-      const file = describe(entry, index);
+      const file = describe(entry, index, explain);
       if (file) yield file;
       else entry.resume();
     }
     await piped;
   } catch (error) {
-    if (broken !== undefined) throw sourceFailed(broken);
-    throw isTarError(error) ? index.damaged(explain(error), error) : error;
+    throw await explain(error);
   } finally {
     source.destroy();
   }
@@ -55,7 +61,11 @@ interface TarEntry extends AsyncIterable<Uint8Array> {
   resume(): unknown;
 }
 
-function describe(entry: TarEntry, index: ArchiveIndex): TarFile | undefined {
+function describe(
+  entry: TarEntry,
+  index: ArchiveIndex,
+  explain: (error: unknown) => Promise<unknown>,
+): TarFile | undefined {
   const { name, type, size, linkname } = entry.header;
   if (type === "symlink") index.addLink(name, linkname, "directory");
   else if (type === "link") index.addLink(name, linkname, "root");
@@ -64,11 +74,22 @@ function describe(entry: TarEntry, index: ArchiveIndex): TarFile | undefined {
       name,
       size,
       position: entry.offset + headerSize,
-      content: entry as AsyncIterable<Buffer>,
+      content: contentOf(entry, explain),
       skip: () => void entry.resume(),
     };
   }
   return undefined;
+}
+
+async function* contentOf(
+  entry: TarEntry,
+  explain: (error: unknown) => Promise<unknown>,
+): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of entry) yield chunk as Buffer;
+  } catch (error) {
+    throw await explain(error);
+  }
 }
 
 /** What tar-stream throws has no class of its own. */
@@ -76,7 +97,7 @@ function isTarError(error: unknown): error is Error {
   return /unexpected end of data|invalid (?:tar )?header|exceeds max size/i.test(messageOf(error));
 }
 
-function explain(error: Error): string {
+function tarWords(error: Error): string {
   return /unexpected end/i.test(error.message)
     ? "it is cut off"
     : "it is no tar archive, or a broken one";

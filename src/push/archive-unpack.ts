@@ -34,7 +34,10 @@ export async function unpack(
     await pipeline(
       createReadStream(path, { highWaterMark: 1024 * 1024 }),
       unpacker,
-      file.handle.createWriteStream({ autoClose: false }),
+      async (unpacked: AsyncIterable<Buffer>) => {
+        // Goes on at the file's position, and writes all of a chunk.
+        for await (const chunk of unpacked) await file.handle.writeFile(chunk);
+      },
       { signal },
     );
     return file;
