@@ -52,7 +52,7 @@ function onClosedOutput(controller: AbortController): void {
   process.stderr.on("error", () => undefined);
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
-    controller.abort(new Interrupted("SIGPIPE", constants.signals.SIGPIPE));
+    controller.abort(new Interrupted("SIGPIPE", 13)); // which Windows has no constant for
   });
 }
 
