@@ -18,7 +18,12 @@ export interface Session extends AsyncDisposable {
   readonly registry: RegistryClient;
   /** Grows by one each time a lost pod was replaced: what the old one held may be gone. */
   readonly generation: number;
+  /** Unused sockets to keep open while something is sent. */
+  readonly spares: number;
 }
+
+/** Milliseconds that a look-up of three round trips takes at most, where the API server is near. */
+const near = 120;
 
 /**
  * Opens the cluster, finds and pins the registry pod, and opens the tunnel to it. Makes no request to
@@ -33,7 +38,9 @@ export async function openSession(
   report({ type: "phase", text: "finding the registry" });
   const cluster = await openCluster(options, surroundings, report, signal);
   try {
+    const asked = performance.now();
     let pod = await findRegistry(cluster, options, signal);
+    const spares = performance.now() - asked > near ? 6 : 2;
     let generation = 0;
     const announce = () =>
       report({
@@ -65,11 +72,15 @@ export async function openSession(
       report,
       signal,
     });
+    // Far away each socket costs a round trip, or three on a new connection: they open while the
+    // registry is asked what it holds. Near, an unchanged image should not pay for them.
+    if (spares > 2) tunnel.keepSpares(spares);
     const registry = registryClient({ connect: tunnel.connect, signal, report });
     return {
       cluster,
       tunnel,
       registry,
+      spares,
       get pod() {
         return pod;
       },
