@@ -108,11 +108,6 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether a descriptor's content is itself a manifest or an index. */
-export function isManifestType(mediaType: string): boolean {
-  return (manifestTypes as readonly string[]).includes(mediaType);
-}
-
 /** Whether this entry of an index describes another one (provenance, SBOM) and is no image. */
 export function isAttestation({ annotations, platform }: Descriptor): boolean {
   return (

@@ -82,7 +82,7 @@ export function checkTag(tag: string, within = tag): string {
  *
  * @param pullAddress - the registry's own, which is dropped too
  */
-export function normalizeReference(reference: Reference, pullAddress?: string): Destination {
+function normalizeReference(reference: Reference, pullAddress?: string): Destination {
   const { path, tag = "latest" } = reference;
   const parts = [...(reference.domain === undefined ? [] : [reference.domain]), ...path.split("/")];
   for (;;) {

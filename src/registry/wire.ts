@@ -15,7 +15,7 @@ import { Transient } from "./transient.ts";
 import type { Connect } from "../tunnel/types.ts";
 
 /** Bytes of an error's body that are looked at. */
-export const errorLimit = 64 * 1024;
+const errorLimit = 64 * 1024;
 
 /** One request, sent once. */
 export interface Ask {

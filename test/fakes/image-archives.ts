@@ -174,7 +174,7 @@ export class Layout {
     return [
       ...blobs,
       { name: "index.json", content: index },
-      { name: "oci-layout", content: "{}" },
+      { name: "oci-layout", content: '{"imageLayoutVersion":"1.0.0"}' },
     ];
   }
 }
