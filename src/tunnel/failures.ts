@@ -57,7 +57,7 @@ export function runtimeError(target: TunnelTarget, text: string): KpushError {
 }
 
 /** @param said - the cluster's words, already plain */
-export function podGone(target: TunnelTarget, said: string): KpushError {
+function podGone(target: TunnelTarget, said: string): KpushError {
   return new KpushError("POD_GONE", `${podOf(target)} is gone: ${said}`, {
     hint: "Push again when its replacement runs.",
   });

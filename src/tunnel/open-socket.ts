@@ -35,7 +35,7 @@ export async function openTunnelSocket(options: OpenSocketOptions): Promise<Tunn
         socket = opening;
       };
       upgrade({ ...options, onOpen }).catch(reject);
-    }).then(assertAlive);
+    });
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);
@@ -60,12 +60,6 @@ function watch(
     if (!open) reject(asFailure(error));
     else if (error instanceof KpushError) onLost(socket, error);
   });
-  return socket;
-}
-
-/** What ended in the same breath as it opened must not be handed out: nobody would hear its error. */
-function assertAlive(socket: TunnelSocket): TunnelSocket {
-  if (socket.errored) throw asFailure(socket.errored);
   return socket;
 }
 

@@ -110,7 +110,9 @@ export class TunnelSocket extends Duplex {
   override _read(): void {
     if (!this.#webSocket.isPaused) return;
     this.#webSocket.resume();
-    this.#liveness.received(); // from now on silence counts
+    // From now on silence counts.
+    this.#liveness.received();
+    if (this.#halfClose) this.#restartHalfClose();
   }
 
   // Every way of reading comes through here, so that an error can wait for the last byte.
@@ -199,7 +201,11 @@ export class TunnelSocket extends Duplex {
 
   #restartHalfClose(): void {
     clearTimeout(this.#halfClose);
-    this.#halfClose = setTimeout(() => this.#end(), this.#timings.halfClose);
+    this.#halfClose = setTimeout(() => {
+      // While a slow reader has us wait, nothing can come.
+      if (this.#webSocket.isPaused) this.#restartHalfClose();
+      else this.#end();
+    }, this.#timings.halfClose);
   }
 
   /** The WebSocket is closed. Its code says nothing; the runtime's text, if there is one, says all. */

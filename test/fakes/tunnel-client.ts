@@ -5,7 +5,7 @@ import { openTunnel } from "../../src/tunnel/pool.ts";
 import type { Tunnel, TunnelOptions, TunnelTarget, TunnelTimings } from "../../src/tunnel/types.ts";
 
 /** Long enough never to matter, short enough not to hang; tests shorten what they are about. */
-export const patient: TunnelTimings = {
+const patient: TunnelTimings = {
   handshake: 20_000,
   portFrames: 20_000,
   ping: 20_000,

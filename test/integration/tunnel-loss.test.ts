@@ -143,7 +143,8 @@ describe("case 7: a registry that answers during an upload and closes", () => {
     await using tunnel = testTunnel(server);
     const socket = await tunnel.connect();
     const closed = once(server.sessions[0]?.webSocket as never, "close");
-    await closed; // all is here, nothing is read
+    await closed;
+    await new Promise((resolve) => setTimeout(resolve, 50)); // all is known here, nothing is read
     const received: Buffer[] = [];
     const ended = (async () => {
       for await (const chunk of socket) received.push(chunk as Buffer);
