@@ -36,14 +36,16 @@ export function openTransport(endpoint: Endpoint): Transport {
       new Promise((resolve, reject) => {
         signal?.throwIfAborted();
         const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
-        const request = httpRequest({
+        const options = {
           ...connection,
           agent,
           method,
           path: prefix + path,
           headers: { ...headers, ...length },
+          servername: "", // else Node looks whether a host is an address, by an expression of 5 ms
           ...(signal && { signal }),
-        });
+        };
+        const request = httpRequest(options);
         const late = () => request.destroy(noAnswer(endpoint, timeout ?? 0));
         const timer = timeout === undefined ? undefined : setTimeout(late, timeout);
         request.once("response", (answer) => {

@@ -19,6 +19,8 @@ export interface PushJob {
   options: PushOptions;
   session: Session;
   listening: Listening;
+  /** When the push as a whole began, by `performance.now()`. */
+  started: number;
   context: Context;
 }
 
@@ -29,9 +31,8 @@ export interface PushJob {
  * @throws KpushError
  */
 export async function pushImage(job: PushJob): Promise<PushedImage> {
-  const { source, target, session, context } = job;
+  const { source, target, session, started, context } = job;
   const { image } = source.request;
-  const started = performance.now();
   const tally = openTally(context.report);
   const inside: PushJob = { ...job, context: { ...context, report: tally.report } };
 
@@ -172,6 +173,7 @@ async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<
       platform: options.platform,
       report,
       signal,
+      directory: context.surroundings.env["TMPDIR"],
     });
     return digest;
   } finally {

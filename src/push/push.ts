@@ -14,6 +14,7 @@ import type { Context, ImageOutcome, PushOptions } from "./types.ts";
  *   What concerns one image is in its outcome. When `context.signal` is aborted, its reason.
  */
 export async function push(options: PushOptions, context: Context): Promise<ImageOutcome[]> {
+  const started = performance.now();
   const requests = parseRequests(options);
   using deadline = openDeadline(context.signal, options.timeout);
   const inside: Context = { ...context, signal: deadline.signal };
@@ -36,7 +37,15 @@ export async function push(options: PushOptions, context: Context): Promise<Imag
           if (claim.source.kind === "missing" || !claim.target)
             throw "error" in claim ? claim.error : undefined;
           const { source, target } = claim;
-          return await pushImage({ source, target, options, session, listening, context: inside });
+          return await pushImage({
+            source,
+            target,
+            options,
+            session,
+            listening,
+            started,
+            context: inside,
+          });
         } catch (error) {
           inside.signal.throwIfAborted();
           return fail(image, error, inside);

@@ -1,12 +1,13 @@
-import { openCluster } from "../cluster/open.ts";
 import { explainForbidden } from "../cluster/access-review.ts";
 import { findRegistry, repin } from "../cluster/discovery.ts";
 import { networkError } from "../cluster/network-error.ts";
+import { openCluster } from "../cluster/open.ts";
 import type { Cluster, ClusterOptions, RegistryOptions, RegistryPod } from "../cluster/types.ts";
 import { registryClient } from "../registry/client.ts";
 import type { RegistryClient } from "../registry/types.ts";
 import { openTunnel } from "../tunnel/pool.ts";
-import type { Tunnel } from "../tunnel/types.ts";
+import type { Tunnel, TunnelTarget } from "../tunnel/types.ts";
+import { openState, type PodGuess } from "./state.ts";
 import type { Context } from "./types.ts";
 
 /** One cluster's registry, reached: what a push, `kpush tunnel` and the demo work with. */
@@ -25,76 +26,116 @@ export interface Session extends AsyncDisposable {
 /** Milliseconds that a look-up of three round trips takes at most, where the API server is near. */
 const near = 120;
 
+type SessionOptions = ClusterOptions & RegistryOptions;
+
 /**
  * Opens the cluster, finds and pins the registry pod, and opens the tunnel to it. Makes no request to
  * the registry itself.
  *
  * @throws KpushError of the kinds KUBECONFIG_*, CLUSTER_*, CREDENTIALS_FAILED and REGISTRY_*
  */
-export async function openSession(
-  options: ClusterOptions & RegistryOptions,
-  { surroundings, report, signal }: Context,
-): Promise<Session> {
+export async function openSession(options: SessionOptions, context: Context): Promise<Session> {
+  const { surroundings, report, signal } = context;
   report({ type: "phase", text: "finding the registry" });
   const cluster = await openCluster(options, surroundings, report, signal);
   try {
-    const asked = performance.now();
-    let pod = await findRegistry(cluster, options, signal);
-    const spares = performance.now() - asked > near ? 6 : 2;
-    let generation = 0;
-    const announce = () =>
-      report({
-        type: "registry",
-        context: cluster.context,
-        namespace: pod.namespace,
-        pod: pod.name,
-        pullAddress: pod.pullAddress,
-      });
-    announce();
-    const tunnel = openTunnel({
+    return await reachRegistry(cluster, options, context);
+  } catch (error) {
+    cluster[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function reachRegistry(
+  cluster: Cluster,
+  options: SessionOptions,
+  { surroundings, report, signal }: Context,
+): Promise<Session> {
+  const state = openState(surroundings);
+  const { namespace, selector, registryPort } = options;
+  const search = JSON.stringify([
+    cluster.server,
+    cluster.namespace,
+    namespace,
+    selector,
+    registryPort,
+  ]);
+  const asked = performance.now();
+  const finding = findRegistry(cluster, options, signal);
+  finding.catch(() => undefined); // awaited below
+  let pod: RegistryPod | undefined;
+  let generation = 0;
+
+  const announce = ({ namespace, name, pullAddress }: RegistryPod) =>
+    report({ type: "registry", context: cluster.context, namespace, pod: name, pullAddress });
+  const pin = async (first: TunnelTarget, gone: unknown): Promise<TunnelTarget> => {
+    if (!gone) return first;
+    const current = pod ?? (await finding);
+    const next = await repin(cluster, current, options, signal);
+    if (next.uid === current.uid) return current;
+    report({
+      type: "warning",
+      message: `the registry pod ${current.name} is gone; going on with ${next.name}`,
+    });
+    generation += 1;
+    pod = next;
+    announce(next);
+    return next;
+  };
+  const open = (first: TunnelTarget) =>
+    openTunnel({
       config: cluster.config,
-      pin: async (gone) => {
-        if (!gone) return pod;
-        const next = await repin(cluster, pod, options, signal);
-        if (next.uid === pod.uid) return pod;
-        report({
-          type: "warning",
-          message: `the registry pod ${pod.name} is gone; going on with ${next.name}`,
-        });
-        generation += 1;
-        pod = next;
-        announce();
-        return pod;
-      },
+      pin: (gone) => pin(first, gone),
       refreshCredentials: () => cluster.refreshCredentials(),
       explainForbidden: (target, status) => explainForbidden(cluster, target, status),
       explainFailure: (error) => networkError(error, cluster.server),
       report,
       signal,
     });
-    // Far away each socket costs a round trip, or three on a new connection: they open while the
-    // registry is asked what it holds. Near, an unchanged image should not pay for them.
-    if (spares > 2) tunnel.keepSpares(spares);
-    const registry = registryClient({ connect: tunnel.connect, signal, report });
-    return {
-      cluster,
-      tunnel,
-      registry,
-      spares,
-      get pod() {
-        return pod;
-      },
-      get generation() {
-        return generation;
-      },
-      async [Symbol.asyncDispose]() {
-        await registry[Symbol.asyncDispose]();
-        await tunnel[Symbol.asyncDispose]();
-        cluster[Symbol.dispose]();
-      },
-    };
+
+  // The pod of the last run is most likely that of this one: a socket to it opens while it is looked
+  // up, and carries nothing before the look-up has named the same pod.
+  const guess = await state.lastPod(search);
+  const early = guess && open(guess);
+  early?.keepSpares(1);
+  let tunnel: Tunnel;
+  try {
+    pod = await finding;
+    announce(pod);
+    if (guess && isSame(guess, pod)) tunnel = early ?? open(pod);
+    else {
+      await early?.[Symbol.asyncDispose]();
+      tunnel = open(pod);
+      await state.rememberPod(search, pod);
+    }
   } catch (error) {
-    cluster[Symbol.dispose]();
+    await early?.[Symbol.asyncDispose]();
     throw error;
   }
+  // Far away each socket costs a round trip, or three on a new connection: they open while the
+  // registry is asked what it holds. Near, an unchanged image should not pay for them.
+  const spares = performance.now() - asked > near ? 6 : 2;
+  tunnel.keepSpares(spares > 2 ? spares : 0);
+  const registry = registryClient({ connect: tunnel.connect, signal, report });
+  const found = pod;
+  return {
+    ...{ cluster, tunnel, registry, spares },
+    get pod() {
+      return pod ?? found;
+    },
+    get generation() {
+      return generation;
+    },
+    async [Symbol.asyncDispose]() {
+      await registry[Symbol.asyncDispose]();
+      await tunnel[Symbol.asyncDispose]();
+      cluster[Symbol.dispose]();
+    },
+  };
+}
+
+function isSame(guess: PodGuess, { namespace, name, uid, port }: RegistryPod): boolean {
+  return (
+    guess.namespace === namespace && guess.name === name && guess.uid === uid && guess.port === port
+  );
 }

@@ -25,8 +25,9 @@ export interface Sources extends AsyncDisposable {
 export async function openSources(
   options: PushOptions,
   requests: readonly ImageRequest[],
-  { surroundings, report, signal }: Context,
+  context: Context,
 ): Promise<Sources> {
+  const { surroundings, report, signal } = context;
   const names = requests.flatMap((request) =>
     request.kind === "image" ? [request.reference] : [],
   );
@@ -34,9 +35,7 @@ export async function openSources(
     names.length > 0 ? await findEngine(options, names, surroundings, report, signal) : undefined;
   if (engine) report({ type: "engine", name: engine.name });
   const all = await Promise.all(
-    requests.map((request) =>
-      openSource(request, engine, options.platform, signal, surroundings.cwd),
-    ),
+    requests.map((request) => openSource(request, engine, options.platform, context)),
   );
   return {
     all,
@@ -52,16 +51,13 @@ async function openSource(
   request: ImageRequest,
   engine: Engine | undefined,
   platform: string | undefined,
-  signal: AbortSignal,
-  cwd: string,
+  { surroundings: { cwd, env }, signal }: Context,
 ): Promise<Source> {
   try {
-    if (request.kind === "archive")
-      return {
-        request,
-        kind: "archive",
-        archive: await openArchive(request.path, { signal, cwd }),
-      };
+    if (request.kind === "archive") {
+      const archive = await openArchive(request.path, { signal, cwd, directory: env["TMPDIR"] });
+      return { request, kind: "archive", archive };
+    }
     if (!engine) throw new Error("an image name needs an engine");
     return {
       request,

@@ -11,11 +11,22 @@ export interface State {
   /** The port on 127.0.0.1 that was last used towards this registry. */
   localPort(registry: string): Promise<number | undefined>;
   rememberLocalPort(registry: string, port: number): Promise<void>;
+  /** The pod that was last found by this search: a guess, to be checked. */
+  lastPod(search: string): Promise<PodGuess | undefined>;
+  rememberPod(search: string, pod: PodGuess): Promise<void>;
   /** Writes a note, one file each so that several processes never rewrite each other's; returns its key. */
   addNote(note: object): Promise<string>;
   removeNote(key: string): Promise<void>;
   /** All notes that can be read, as they were written, by anyone: to be checked. */
   notes(): Promise<{ key: string; note: unknown }[]>;
+}
+
+/** As much of a registry pod as a tunnel to it needs. */
+export interface PodGuess {
+  namespace: string;
+  name: string;
+  uid: string;
+  port: number;
 }
 
 /** Opens the state directory of the user; creates it, with mode 0700, at the first write. */
@@ -24,8 +35,10 @@ export function openState(surroundings: Pick<Surroundings, "env" | "home" | "pla
   const directory = stateDirectory(surroundings);
   const ports = join(directory, "ports");
   const notes = join(directory, "notes");
-  const portFile = (registry: string) =>
-    join(ports, createHash("sha256").update(registry).digest("hex").slice(0, 32));
+  const pods = join(directory, "pods");
+  const fileOf = (key: string) => createHash("sha256").update(key).digest("hex").slice(0, 32);
+  const portFile = (registry: string) => join(ports, fileOf(registry));
+  const podFile = (search: string) => join(pods, fileOf(search));
 
   return {
     async localPort(registry) {
@@ -34,6 +47,15 @@ export function openState(surroundings: Pick<Surroundings, "env" | "home" | "pla
     },
     async rememberLocalPort(registry, port) {
       await write(ports, portFile(registry), String(port));
+    },
+    async lastPod(search) {
+      const guess = Object(parse(await read(podFile(search)))) as Record<string, unknown>;
+      const { namespace, name, uid, port } = guess;
+      if (![namespace, name, uid].every((text) => typeof text === "string")) return undefined;
+      return typeof port === "number" ? (guess as unknown as PodGuess) : undefined;
+    },
+    async rememberPod(search, { namespace, name, uid, port }) {
+      await write(pods, podFile(search), JSON.stringify({ namespace, name, uid, port }));
     },
     async addNote(note) {
       const key = `${randomBytes(12).toString("hex")}.json`;

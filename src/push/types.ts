@@ -1,7 +1,6 @@
 import type { ClusterOptions, RegistryOptions, Surroundings } from "../cluster/types.ts";
-import type { EngineOptions, LocalImage } from "../engine/types.ts";
+import type { EngineOptions } from "../engine/types.ts";
 import type { PushedImage, Report } from "../events.ts";
-import type { Connect } from "../tunnel/types.ts";
 
 export interface PushOptions extends ClusterOptions, RegistryOptions, EngineOptions {
   /** Image names, ids, or archive files, as on the command line. */
@@ -32,13 +31,6 @@ export interface Target {
   pullAddress: string;
 }
 
-/** What a route works with. */
-export interface RouteContext {
-  connect: Connect;
-  report: Report;
-  signal: AbortSignal;
-}
-
 /** What a route says it pushed. */
 export interface RouteResult {
   /** Digest of the manifest that the target's first tag must now name. */
@@ -46,5 +38,3 @@ export interface RouteResult {
 }
 
 export type ImageOutcome = PushedImage | { image: string; error: unknown };
-
-export type { LocalImage };

@@ -101,7 +101,7 @@ export async function fakePortForward(script: PortForwardScript = {}): Promise<F
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         const session = newSession(webSocket, request, keep);
         sessions.push(session);
-        void serve(session);
+        serve(session);
       });
     })();
   });

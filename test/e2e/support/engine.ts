@@ -8,7 +8,7 @@ import type { TestEngine } from "./environment.ts";
 import { writeImage, type ImageOptions } from "./images.ts";
 
 /** Sends one request to an engine on a unix socket or loopback; resolves with the body. */
-export async function ask(
+async function ask(
   engine: TestEngine,
   method: string,
   path: string,

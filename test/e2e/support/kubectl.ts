@@ -28,7 +28,7 @@ export async function apply(manifests: string | object[]): Promise<void> {
 }
 
 /** The names of all nodes. */
-export async function nodeNames(): Promise<string[]> {
+async function nodeNames(): Promise<string[]> {
   const text = await kubectl(["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"]);
   return text.split(" ").filter((name) => name !== "");
 }
