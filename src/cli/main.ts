@@ -8,6 +8,7 @@ import { openReporter } from "../output/reporter.ts";
 import { styleFor, useColor } from "../output/terminal.ts";
 import type { ImageOutcome } from "../push/types.ts";
 import type { Io } from "./command.ts";
+import { openMemoryGuard } from "./memory-guard.ts";
 import { commands } from "./commands/all.ts";
 import { pushCommand } from "./commands/push.ts";
 import { parse, type Parsed } from "./parse.ts";
@@ -72,11 +73,13 @@ async function run(
       now: () => performance.now(),
     },
   });
+  using memory = openMemoryGuard();
   const context = {
     surroundings: { ...surroundings, pluginStderr: reporter.passThrough },
     signal,
     report: (event: KpushEvent) => {
       take(event);
+      memory.take(event);
       reporter.report(event);
     },
   };

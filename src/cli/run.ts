@@ -1,7 +1,6 @@
 import { constants, homedir } from "node:os";
 import process from "node:process";
 import { isatty } from "node:tty";
-import { setFlagsFromString } from "node:v8";
 import type { Surroundings } from "../cluster/types.ts";
 import { failureText } from "../output/failure.ts";
 import { Interrupted } from "../output/interrupted.ts";
@@ -15,9 +14,6 @@ import { main } from "./main.ts";
  * @param beforeExit - called when the work is done, before the process ends
  */
 export async function run(beforeExit: () => void): Promise<never> {
-  // A young generation that stays small is collected often, and with it the buffers of what is being
-  // sent: a push of 300 MB then peaks some 25 MB lower, and takes no longer.
-  setFlagsFromString("--semi-space-growth-factor=1");
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) onSignal(signal, controller);
   onClosedOutput(controller);

@@ -10,9 +10,12 @@ import type { Context } from "./types.ts";
 export interface Listening extends AsyncDisposable {
   /**
    * Opens the port, and has the engine try to reach it: Docker Desktop, virtual machines, rootless and
-   * remote engines cannot, and no setting tells. All images of a push share one port and one answer.
+   * remote engines cannot, and no setting tells. An engine that could before is not asked again. All
+   * images of a push share one port and one answer.
    */
   reach(engine: Engine): Promise<{ listener: Listener; reached: boolean }>;
+  /** Whether the engine never came to the port after all: what was remembered of it is then forgotten. */
+  wasMissed(engine: Engine): Promise<boolean>;
 }
 
 /** Makes no port yet. */
@@ -22,11 +25,11 @@ export function openListening(
 ): Listening {
   let listening: Promise<Listener> | undefined;
   let reached: Promise<boolean> | undefined;
+  const state = openState(surroundings);
 
   async function listen(): Promise<Listener> {
     // A graph-store engine remembers which layers a registry has by its address, so the port stays the
     // same from push to push, as best effort.
-    const state = openState(surroundings);
     const key = `${session.cluster.server} ${session.pod.namespace} ${session.pod.kind}`;
     const port = await state.localPort(key);
     const listener = await openListener({ connect: session.tunnel.connect, port, report, signal });
@@ -34,12 +37,25 @@ export function openListening(
     return listener;
   }
 
+  async function prove(engine: Engine, listener: Listener): Promise<boolean> {
+    if (await state.wasReached(engine.endpoint)) return true;
+    const proven = await engineReaches(engine, listener);
+    if (proven) await state.rememberReached(engine.endpoint);
+    return proven;
+  }
+
   return {
     async reach(engine) {
       listening ??= listen();
       const listener = await listening;
-      reached ??= engineReaches(engine, listener);
+      reached ??= prove(engine, listener);
       return { listener, reached: await reached };
+    },
+    async wasMissed(engine) {
+      const listener = await listening;
+      if (!listener || listener.connections > 0) return false;
+      await state.forgetReached(engine.endpoint);
+      return true;
     },
     async [Symbol.asyncDispose]() {
       const listener = await listening?.catch(() => undefined);

@@ -96,11 +96,16 @@ async function chooseRoute(job: PushJob, remote: RemoteImage | undefined): Promi
       },
     );
   }
-  return { route: "direct", reason: "the engine cannot reach a port of this machine" };
+  return unreachable;
 }
 
+const unreachable: Plan = {
+  route: "direct",
+  reason: "the engine cannot reach a port of this machine",
+};
+
 async function send(job: PushJob, chosen: Plan): Promise<{ digest: string; plan: Plan }> {
-  const { session, context, source } = job;
+  const { session, context, source, listening } = job;
   const generation = session.generation;
   try {
     return { digest: await sendOnce(job, chosen), plan: chosen };
@@ -109,7 +114,11 @@ async function send(job: PushJob, chosen: Plan): Promise<{ digest: string; plan:
     // What broke the tunnel may have taken the pod: only the next connection tells. The error that
     // counts stays the first one.
     if (isLoss(error)) await session.registry.ping().catch(() => undefined);
-    const next = remedy(error, chosen, session.generation !== generation);
+    const missed =
+      source.kind === "engine" &&
+      chosen.route === "daemon" &&
+      (await listening.wasMissed(source.engine));
+    const next = missed ? unreachable : remedy(error, chosen, session.generation !== generation);
     if (!next) throw error;
     context.report({ type: "restart", image: source.request.image, reason: next.reason });
     return { digest: await sendOnce(job, next), plan: next };

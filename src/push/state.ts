@@ -14,6 +14,10 @@ export interface State {
   /** The pod that was last found by this search: a guess, to be checked. */
   lastPod(search: string): Promise<PodGuess | undefined>;
   rememberPod(search: string, pod: PodGuess): Promise<void>;
+  /** Whether this engine reached a port of kpush's before: a guess, as another may answer there by now. */
+  wasReached(engine: string): Promise<boolean>;
+  rememberReached(engine: string): Promise<void>;
+  forgetReached(engine: string): Promise<void>;
   /** Writes a note, one file each so that several processes never rewrite each other's; returns its key. */
   addNote(note: object): Promise<string>;
   removeNote(key: string): Promise<void>;
@@ -35,6 +39,7 @@ export function openState(surroundings: Pick<Surroundings, "env" | "home" | "pla
   const directory = stateDirectory(surroundings);
   const ports = join(directory, "ports");
   const notes = join(directory, "notes");
+  const engines = join(directory, "engines");
   const pods = join(directory, "pods");
   const fileOf = (key: string) => createHash("sha256").update(key).digest("hex").slice(0, 32);
   const portFile = (registry: string) => join(ports, fileOf(registry));
@@ -56,6 +61,15 @@ export function openState(surroundings: Pick<Surroundings, "env" | "home" | "pla
     },
     async rememberPod(search, { namespace, name, uid, port }) {
       await write(pods, podFile(search), JSON.stringify({ namespace, name, uid, port }));
+    },
+    async wasReached(engine) {
+      return (await read(join(engines, fileOf(engine)))) !== undefined;
+    },
+    async rememberReached(engine) {
+      await write(engines, join(engines, fileOf(engine)), engine);
+    },
+    async forgetReached(engine) {
+      await rm(join(engines, fileOf(engine)), { force: true }).catch(() => undefined);
     },
     async addNote(note) {
       const key = `${randomBytes(12).toString("hex")}.json`;

@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { writeDemoImage } from "../../src/demo/demo-image.ts";
@@ -190,4 +191,25 @@ test("a kubeconfig that is not there fails before the engine pushes", async () =
   const run = await world.kpush(["app:v1"]);
   expect(run.code).toBe(4);
   expect(world.engine.requests.filter((request) => request.includes("/push"))).toEqual([]);
+});
+
+test("an engine that reached the port before, and no longer does, is no hindrance either", async () => {
+  const refused = "dial tcp 127.0.0.1: connect: connection refused";
+  await using after = await startWorld({
+    images: [app],
+    fault: (request) =>
+      request.includes("/push?")
+        ? { body: `${JSON.stringify({ errorDetail: { message: refused }, error: refused })}\n` }
+        : undefined,
+  });
+  const engines = join(after.home, ".local", "state", "kpush", "engines");
+  await mkdir(engines, { recursive: true });
+  const key = createHash("sha256").update(after.engine.host).digest("hex").slice(0, 32);
+  await writeFile(join(engines, key), after.engine.host);
+  const run = await after.kpush(["app:v1"]);
+  expect(run.stderr).toContain("cannot reach a port of this machine");
+  expect(run).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(pullRef("app:v1")) as string,
+  });
 });
