@@ -74,7 +74,9 @@ test("manifests of more than 4 MiB are not read to their end", async () => {
   await using faulty = await startFaultyRegistry();
   await using client = clientOf(faulty);
   faulty.fault(/^GET .*manifests/, (_request, response) => {
-    const more = () => void response.write(Buffer.alloc(65_536), more);
+    const more = (error?: Error | null) => {
+      if (!error) response.write(Buffer.alloc(65_536), more);
+    };
     response.writeHead(200);
     more();
   });
