@@ -15,13 +15,13 @@ const namespace = "kpush-e2e-push";
 const reference = (name: string) => new RegExp(`^localhost:5000/${name}@sha256:[0-9a-f]{64}\\n$`);
 
 let old: AsyncDisposable;
-let third: AsyncDisposable;
+let second: AsyncDisposable;
 beforeAll(async () => {
   old = await oldRegistry();
-  third = await registryIn(namespace, "registry:3");
+  second = await registryIn(namespace, "registry:2");
 });
 afterAll(async () => {
-  await third[Symbol.asyncDispose]();
+  await second[Symbol.asyncDispose]();
   await old[Symbol.asyncDispose]();
 });
 
@@ -131,8 +131,8 @@ describe.each(engines)("from $name", (engine) => {
     }
   });
 
-  test("registry:3 in a namespace of its own takes it too, under every tag", async () => {
-    const name = `kpush-e2e-third-${engine.name.toLowerCase()}:v1`;
+  test("distribution 2.8, in a namespace of its own, takes it too, under every tag", async () => {
+    const name = `kpush-e2e-second-${engine.name.toLowerCase()}:v1`;
     await load(engine, { name, layers: [MiB], seed: randomUUID(), format: own.at(-1) ?? "docker" });
     try {
       const run = await kpush(["-n", namespace, "--tag", "stable", "--json", name], { host });
