@@ -8,15 +8,14 @@ export interface MemoryGuard extends Disposable {
 
 /**
  * A young generation that does not grow is collected often, and with it the buffers of what was sent: a
- * push of 300 MB then peaks some 25 MB lower, and takes no longer. Set only while bytes flow, as V8
+ * push of 300 MB then peaks some 25 MB lower, and takes no longer. Set only once something is to be sent, as V8
  * takes no code cache that was made under other flags.
  */
 export function openMemoryGuard(): MemoryGuard {
   let low = false;
   return {
     take(event) {
-      const sends = event.type === "bytes" || (event.type === "layer" && event.state === "sending");
-      if (!sends || low) return;
+      if (low || event.type !== "plan" || event.route === "none") return;
       low = true;
       setFlagsFromString("--semi-space-growth-factor=1");
     },

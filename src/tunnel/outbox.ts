@@ -3,9 +3,9 @@ import { dataMessages, MessageBuffers } from "./frames.ts";
 
 type Done = (error?: Error | null) => void;
 
-/** Queued bytes at which writing waits, and at which it goes on. More gain no throughput (measured). */
-const highWater = 1024 * 1024;
-const lowWater = 256 * 1024;
+/** Queued bytes at which writing waits, and at which it goes on: each is held twice, plain and encrypted. */
+const highWater = 256 * 1024;
+const lowWater = 64 * 1024;
 
 /** The sending side of a WebSocket: what was taken, what still waits, and who waits for it. */
 export class Outbox {
