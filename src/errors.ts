@@ -40,6 +40,8 @@ export const errorCodes = {
   CLUSTER_FAILED: ExitCode.cluster,
   TUNNEL_FAILED: ExitCode.cluster,
   POD_GONE: ExitCode.cluster,
+  INSTALL_CONFLICT: ExitCode.cluster,
+  INSTALL_REFUSED: ExitCode.cluster,
   REGISTRY_NOT_FOUND: ExitCode.registry,
   REGISTRY_AMBIGUOUS: ExitCode.registry,
   REGISTRY_NOT_READY: ExitCode.registry,
@@ -51,6 +53,10 @@ export const errorCodes = {
   REGISTRY_FULL: ExitCode.registry,
   PUSH_REJECTED: ExitCode.registry,
   VERIFY_FAILED: ExitCode.registry,
+  ROLLOUT_FAILED: ExitCode.registry,
+  NODE_PULL_FAILED: ExitCode.registry,
+  NOT_INSTALLED: ExitCode.registry,
+  NOT_HEALTHY: ExitCode.registry,
   TIMEOUT: ExitCode.registry,
 } as const satisfies Record<string, ExitCode>;
 export type ErrorCode = keyof typeof errorCodes;

@@ -4,6 +4,9 @@ export type LayerState = "waiting" | "sending" | "sent" | "present";
 /** The way an image takes: the engine pushes, kpush uploads, or nothing had to be sent. */
 export type RouteName = "daemon" | "direct" | "none";
 
+/** `kept` was left alone on purpose; `absent` was not there to be removed. */
+export type ObjectAction = "created" | "changed" | "unchanged" | "removed" | "kept" | "absent";
+
 /**
  * What happens during an operation, as data; a reporter draws it. Order: `registry` and `engine` once
  * (in either order), then for each image `plan`, any number of `layer`, and one `done` or `failed`.
@@ -38,6 +41,19 @@ export type KpushEvent =
   | { type: "restart"; image: string; reason: string }
   | { type: "done"; image: PushedImage }
   | { type: "failed"; image: string; error: unknown }
+  /** What became of an object of the cluster; `note` says why, or how to get it back. */
+  | {
+      type: "object";
+      action: ObjectAction;
+      kind: string;
+      namespace?: string;
+      name: string;
+      note?: string;
+    }
+  /** How far something is that takes its time, e.g. `registry`, `0 of 1 ready: pulling image`; the next of this label replaces it. */
+  | { type: "progress"; label: string; text: string }
+  /** Something was done: a line that stays. */
+  | { type: "step"; label: string; text: string }
   | { type: "warning"; message: string; hint?: string }
   /** For `-v`: requests, choices, timings; one line. */
   | { type: "debug"; message: string };

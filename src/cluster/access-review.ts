@@ -1,6 +1,6 @@
 import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
-import { mapping } from "./kubeconfig/values.ts";
+import { mapping } from "./values.ts";
 import type { Cluster } from "./types.ts";
 
 type Permission = [verb: "get" | "create" | "list", resource: "pods" | "pods/portforward"];

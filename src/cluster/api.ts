@@ -8,7 +8,7 @@ import { request as httpsRequest } from "node:https";
 import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
 import { networkError } from "./network-error.ts";
-import { mapping, text } from "./kubeconfig/values.ts";
+import { mapping, text } from "./values.ts";
 import type { ApiAnswer } from "./types.ts";
 
 /** One request, ready to be sent. */
@@ -19,6 +19,8 @@ export interface ApiRequest {
   /** Below the prefix. */
   path: string;
   body?: unknown;
+  /** Of the body; `application/json` unless given. */
+  contentType?: string | undefined;
   headers: OutgoingHttpHeaders;
   /** `user:password` for Basic. */
   auth: string | undefined;
@@ -57,6 +59,7 @@ function exchange({
   server,
   path,
   body,
+  contentType = "application/json",
   headers,
   auth,
   agent,
@@ -77,7 +80,7 @@ function exchange({
         accept: "application/json",
         ...(payload === undefined
           ? {}
-          : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }),
+          : { "content-type": contentType, "content-length": Buffer.byteLength(payload) }),
         ...headers,
       },
       auth,

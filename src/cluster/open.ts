@@ -10,7 +10,14 @@ import { chooseContext, type ChosenContext } from "./kubeconfig/choose.ts";
 import { inClusterContext, serviceAccountDirectory } from "./kubeconfig/in-cluster.ts";
 import { loadKubeconfig } from "./kubeconfig/load.ts";
 import { proxyFromEnvironment } from "./proxy.ts";
-import type { ApiAnswer, Cluster, ClusterOptions, OpenCluster, Surroundings } from "./types.ts";
+import type {
+  ApiAnswer,
+  Cluster,
+  ClusterOptions,
+  OpenCluster,
+  RequestOptions,
+  Surroundings,
+} from "./types.ts";
 import { unauthorized } from "./unauthorized.ts";
 
 /** Defaults that tests replace. */
@@ -64,8 +71,7 @@ export async function openCluster(
   const send = async (
     method: string,
     path: string,
-    body: unknown,
-    own: AbortSignal | undefined,
+    { body, contentType, signal: own }: RequestOptions,
     way: Access,
   ) => {
     const began = performance.now();
@@ -76,6 +82,7 @@ export async function openCluster(
       server: cluster.server,
       path,
       body,
+      contentType,
       headers,
       auth,
       agent,
@@ -102,13 +109,13 @@ export async function openCluster(
         Object.assign(target, tls, { agent, auth, headers: both });
       },
     },
-    async request(method, path, { body, signal: own } = {}): Promise<ApiAnswer> {
+    async request(method, path, options = {}): Promise<ApiAnswer> {
       const first = await access();
-      const answer = await send(method, path, body, own, first);
+      const answer = await send(method, path, options, first);
       if (answer.status !== 401) return answer;
       const again =
         (await credentials.refresh(first.login)) &&
-        (await send(method, path, body, own, await access()));
+        (await send(method, path, options, await access()));
       if (again && again.status !== 401) return again;
       throw unauthorized(cluster.server, user.name, again || answer, first.login, source.help);
     },

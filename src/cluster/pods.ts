@@ -1,4 +1,4 @@
-import { list, mapping, text } from "./kubeconfig/values.ts";
+import { list, mapping, text } from "./values.ts";
 
 /** The part of a pod, as the API server gives it, that the search for a registry looks at. */
 export interface Pod {

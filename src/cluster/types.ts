@@ -33,6 +33,15 @@ export interface ApiAnswer {
   text: string;
 }
 
+/** What a request to the API server may have besides method and path. */
+export interface RequestOptions {
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Of the body; `application/json` unless given. Patches differ by it. */
+  contentType?: string;
+  signal?: AbortSignal | undefined;
+}
+
 /** An opened connection to one cluster: a chosen context, its credentials, one keep-alive agent. */
 export interface Cluster extends Disposable {
   /** Name of the context, or `in-cluster`. */
@@ -53,11 +62,7 @@ export interface Cluster extends Disposable {
    * @throws KpushError `CLUSTER_UNREACHABLE`, `CLUSTER_TLS`, `CLUSTER_UNAUTHORIZED` or
    *   `CREDENTIALS_FAILED`; any other status is returned
    */
-  request(
-    method: string,
-    path: string,
-    options?: { body?: unknown; signal?: AbortSignal | undefined },
-  ): Promise<ApiAnswer>;
+  request(method: string, path: string, options?: RequestOptions): Promise<ApiAnswer>;
   /**
    * Gets new credentials after a 401; many callers at once cause one refresh.
    * @returns false where there is nothing to refresh (a fixed token, a certificate)

@@ -34,6 +34,11 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
         return debug(event.message);
       case "phase":
         return debug(event.text);
+      case "object":
+        return done(event.action, `${event.kind} ${event.name}`);
+      case "step":
+        return done(event.label, event.text);
+      case "progress":
       case "layer":
       case "bytes":
         return undefined;

@@ -1,7 +1,7 @@
 import { KpushError } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
 import type { ClusterEntry } from "../kubeconfig/cluster-entry.ts";
-import { mapping, text } from "../kubeconfig/values.ts";
+import { mapping, text } from "../values.ts";
 import type { Login } from "./login.ts";
 
 const group = "client.authentication.k8s.io";

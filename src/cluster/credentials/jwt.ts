@@ -1,4 +1,4 @@
-import { mapping } from "../kubeconfig/values.ts";
+import { mapping } from "../values.ts";
 
 /**
  * When a JSON Web Token runs out, by its `exp` claim; the signature is the server's business.

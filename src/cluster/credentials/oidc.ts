@@ -4,7 +4,7 @@ import { KpushError, messageOf } from "../../errors.ts";
 import type { Report } from "../../events.ts";
 import { plain } from "../../image/text.ts";
 import type { UserEntry } from "../kubeconfig/user-entry.ts";
-import { text } from "../kubeconfig/values.ts";
+import { text } from "../values.ts";
 import type { Surroundings } from "../types.ts";
 import { expiryOf } from "./jwt.ts";
 import type { Login, LoginSource } from "./login.ts";

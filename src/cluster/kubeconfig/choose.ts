@@ -7,7 +7,7 @@ import { nearest } from "./nearest.ts";
 import { invalid, quoted, type Entry } from "./parse.ts";
 import { readCluster, type ClusterEntry } from "./cluster-entry.ts";
 import { readUser, type UserEntry } from "./user-entry.ts";
-import { text } from "./values.ts";
+import { text } from "../values.ts";
 
 /** One context with the cluster and the user it names; paths in it are absolute. */
 export interface ChosenContext {

@@ -1,6 +1,6 @@
 import { plain } from "../../image/text.ts";
 import { invalid, quoted, type Entry } from "./parse.ts";
-import { list, mapping, text } from "./values.ts";
+import { list, mapping, text } from "../values.ts";
 
 /** Name of the cluster extension that holds what an exec plugin is told about the cluster. */
 const execExtension = "client.authentication.k8s.io/exec";

@@ -1,7 +1,7 @@
 import { FAILSAFE_SCHEMA, loadAll, Type, YAMLException } from "js-yaml";
 import { KpushError, messageOf } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
-import { list, mapping, text } from "./values.ts";
+import { list, mapping, text } from "../values.ts";
 
 /** A cluster, user or context as one file has it. */
 export interface Entry {

@@ -1,7 +1,7 @@
 import { KpushError } from "../../errors.ts";
 import type { ClusterOptions } from "../types.ts";
 import { invalid, quoted, type Entry } from "./parse.ts";
-import { list, mapping, text } from "./values.ts";
+import { list, mapping, text } from "../values.ts";
 
 /** An exec credential plugin as the kubeconfig describes it. */
 export interface ExecConfig {
