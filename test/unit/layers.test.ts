@@ -7,7 +7,7 @@ import { readSource, type Source } from "./read-source.ts";
 const rules: Record<string, { all?: string[]; types?: string[] }> = {
   cli: { all: ["push", "install", "demo", "output", "image"], types: ["cluster"] },
   push: { all: ["cluster", "tunnel", "engine", "registry", "image"] },
-  install: { all: ["cluster", "tunnel", "registry", "image"] },
+  install: { all: ["push", "cluster", "tunnel", "registry", "image"] },
   cluster: { all: ["image"], types: ["tunnel", "engine", "registry"] },
   tunnel: { all: ["image"], types: ["cluster", "engine", "registry"] },
   engine: { all: ["image"], types: ["cluster", "tunnel", "registry"] },
@@ -23,8 +23,9 @@ const rules: Record<string, { all?: string[]; types?: string[] }> = {
 const beside: Record<string, string[]> = {
   "errors.ts": [],
   "events.ts": [],
+  "results.ts": ["events.ts"],
   "library.ts": ["events.ts"],
-  "index.ts": ["errors.ts", "events.ts", "library.ts", "push"],
+  "index.ts": ["errors.ts", "events.ts", "results.ts", "library.ts", "push", "install"],
 };
 
 /** `engine` of `engine/client.ts`; the file itself where it lies beside the folders. */
@@ -34,14 +35,15 @@ const layerOf = (file: string) => file.split("/").at(file.includes("/") ? 0 : -1
 function wrongImports({ file, imports }: Source): string[] {
   const from = layerOf(file);
   const { all = [], types = [] } = rules[from] ?? {};
-  // What the library offers is described beside the folders, and carried out in push.
-  const asTypes = from === "push" ? [...types, "library.ts"] : types;
+  // What the library offers is described beside the folders, and carried out in these two.
+  const offers = from === "push" || from === "install";
+  const asTypes = offers ? [...types, "library.ts"] : types;
   return imports
     .filter(({ to, onlyTypes }) => {
       const layer = layerOf(to);
       if (from === layer) return false;
       if (beside[from]) return !beside[from].includes(layer);
-      if (to === "errors.ts" || to === "events.ts" || all.includes(layer)) return false;
+      if (/^(errors|events|results)\.ts$/.test(to) || all.includes(layer)) return false;
       return !(onlyTypes && asTypes.includes(layer));
     })
     .map(({ to }) => `${file} imports ${to}`);
