@@ -42,6 +42,7 @@ const resources: Record<string, string> = {
   Node: "nodes",
   PersistentVolumeClaim: "persistentvolumeclaims",
   Pod: "pods",
+  ReplicaSet: "replicasets",
   ReplicationController: "replicationcontrollers",
   Role: "roles",
   RoleBinding: "rolebindings",
@@ -134,6 +135,22 @@ export async function listObjects(
     next = typeof more === "string" ? more : "";
   } while (next !== "");
   return found;
+}
+
+/**
+ * The same for what is only good to know: undefined, and no error, where the user may not list it.
+ *
+ * @throws KpushError `CLUSTER_FAILED`
+ */
+export async function listIfAllowed(
+  ...[cluster, ref, query, signal]: Parameters<typeof listObjects>
+): Promise<KubeObject[] | undefined> {
+  try {
+    return await listObjects(cluster, ref, query, signal);
+  } catch (error) {
+    if (error instanceof KpushError && error.code === "CLUSTER_FORBIDDEN") return undefined;
+    throw error;
+  }
 }
 
 /** The object of a successful answer; else the error that says what could not be done. */
