@@ -137,16 +137,10 @@ export async function listObjects(
   return found;
 }
 
-/**
- * The same for what is only good to know: undefined, and no error, where the user may not list it.
- *
- * @throws KpushError `CLUSTER_FAILED`
- */
-export async function listIfAllowed(
-  ...[cluster, ref, query, signal]: Parameters<typeof listObjects>
-): Promise<KubeObject[] | undefined> {
+/** For what is only good to know: undefined, and no error, where the user may not ask it. */
+export async function ifAllowed<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
-    return await listObjects(cluster, ref, query, signal);
+    return await asked;
   } catch (error) {
     if (error instanceof KpushError && error.code === "CLUSTER_FORBIDDEN") return undefined;
     throw error;
