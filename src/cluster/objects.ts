@@ -120,7 +120,7 @@ export async function listObjects(
     const search = new URLSearchParams({ ...query, limit: "500", ...(next && { continue: next }) });
     const answer = await cluster.request(
       "GET",
-      `${pathOf({ apiVersion, kind, namespace })}?${search}`,
+      `${pathOf({ apiVersion, kind, namespace })}?${search.toString()}`,
       {
         signal,
       },
