@@ -102,12 +102,17 @@ export interface Toleration {
 
 /** One object of an installation, beside what the cluster has, before anything is changed. */
 export interface PlannedObject {
-  /** As rendered. */
+  /** As rendered; as it is, where it is to be removed. */
   object: KubeObject;
   /** As it is; undefined where it is not there. */
   live: KubeObject | undefined;
-  /** As the server would make it, by a dry run; undefined where its namespace is not there yet. */
+  /** As the server would make it, by a dry run; undefined where that cannot be asked yet, as its namespace is not there. */
   next: KubeObject | undefined;
-  /** `recreate`: what is changed is immutable, and the object holds no data. */
-  action: "create" | "change" | "keep" | "recreate";
+  /**
+   * `recreate`: what is changed is immutable, and the object holds no data. `remove`: kpush made it,
+   * and it is no longer rendered. `skip`: it is left out, as `note` says.
+   */
+  action: "create" | "change" | "keep" | "recreate" | "remove" | "skip";
+  /** Why it is recreated or left out. */
+  note?: string;
 }
