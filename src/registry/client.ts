@@ -111,6 +111,14 @@ export function registryClient(options: RegistryClientOptions): RegistryClient {
       return answer.status === 200;
     },
 
+    async deleteBlob(repository, digest) {
+      await ask(
+        { method: "DELETE", path: blobPath(repository, digest) },
+        [200, 202, 204, 404],
+        "delete a blob",
+      );
+    },
+
     getBlob: (repository, digest) =>
       persist(timings, signal, async (): Promise<Readable> => {
         const what: Ask = { method: "GET", path: blobPath(repository, digest) };

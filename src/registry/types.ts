@@ -30,6 +30,8 @@ export interface RegistryClient extends AsyncDisposable {
   ): Promise<{ digest: string }>;
   deleteManifest(repository: string, reference: string): Promise<void>;
   hasBlob(repository: string, digest: string): Promise<boolean>;
+  /** Takes a blob out of a repository; it is fine where it is not there. */
+  deleteBlob(repository: string, digest: string): Promise<void>;
   /** A stream of the blob; the caller checks the digest. */
   getBlob(repository: string, digest: string): Promise<Readable>;
   /** @param onBytes - called with the offset that the registry has surely not refused so far */
