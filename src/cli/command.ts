@@ -1,7 +1,10 @@
+import type { KpushError } from "../errors.ts";
+import type { JsonResult } from "../output/json.ts";
 import type { OutputStream } from "../output/terminal.ts";
 import type { Context, ImageOutcome } from "../push/types.ts";
 import type { OptionName } from "./options.ts";
-import type { Given, Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
+import type { Given } from "./values.ts";
 
 /** The streams of the process. */
 export interface Io {
@@ -41,14 +44,35 @@ export interface Command {
   /** Command lines, and what they do. */
   examples: readonly (readonly [command: string, does: string])[];
   options: readonly OptionName[];
+  /** Options whose variables concern it; those of all its options unless given. */
+  variables?: readonly OptionName[];
+  /** Of an option that means something of its own here. */
+  help?: Partial<Record<OptionName, string>>;
+  /** First words of the lines that it shows, so that what follows stands in line. */
+  labels?: readonly string[];
   takesImages?: true;
   /** Writes to stdout while it runs, so that nothing may be redrawn meanwhile. */
   narrates?: true;
   /** A word that is kept for later: not listed, and takes anything. */
   reserved?: true;
   /**
-   * @returns what became of images, in their order; main prints it
+   * @returns what became of images, in their order, or another result; main prints it
    * @throws what ended the command; main tells it
    */
-  run: (invocation: Invocation, scene: Scene) => Promise<readonly ImageOutcome[]>;
+  run: (invocation: Invocation, scene: Scene) => Promise<readonly ImageOutcome[] | CommandResult>;
+}
+
+/** What a command came to that pushes nothing. */
+export interface CommandResult {
+  /** For stdout, with its line breaks. */
+  text: string;
+  /** What the document of `--json` has of it. */
+  document: JsonResult;
+  /** What is wrong although the command did its work; it ends with the code of it. */
+  error?: KpushError;
+}
+
+/** Options whose variables are read for a command. */
+export function variablesOf({ variables, options }: Command): readonly OptionName[] {
+  return variables ?? options;
 }

@@ -1,5 +1,6 @@
-import type { Command } from "./command.ts";
-import { optionGroups, optionOf, variables, type OptionName } from "./options.ts";
+import { variablesOf, type Command } from "./command.ts";
+import { optionGroups } from "./option.ts";
+import { flagOf, optionOf, variables, type OptionName } from "./options.ts";
 
 /** Columns that no line of a help text goes beyond. */
 const columns = 80;
@@ -11,7 +12,7 @@ export function mainHelp(main: Command, commands: readonly Command[]): string {
   return joined([
     ...head(main),
     section("Commands", inColumns(listed.map(({ name, summary }) => [name, summary]))),
-    ...optionSections([...main.options, "version"]),
+    ...optionSections(main, [...main.options, "version"]),
     ...foot(main),
     "kpush COMMAND --help describes a command.\n",
   ]);
@@ -19,7 +20,7 @@ export function mainHelp(main: Command, commands: readonly Command[]): string {
 
 /** `kpush COMMAND --help` */
 export function commandHelp(command: Command): string {
-  return joined([...head(command), ...optionSections(command.options), ...foot(command)]);
+  return joined([...head(command), ...optionSections(command, command.options), ...foot(command)]);
 }
 
 function head({ description, usage, examples }: Command): string[] {
@@ -37,27 +38,27 @@ function head({ description, usage, examples }: Command): string[] {
   ];
 }
 
-function foot({ options }: Command): string[] {
-  const known = variables.filter(({ option }) => options.includes(option));
+function foot(command: Command): string[] {
+  const concerned = variablesOf(command);
+  const known = variables.filter(({ option }) => concerned.includes(option));
   const rows = known.map(({ variable, option }) => [variable, `--${option}`] as const);
   return [section("Variables, where the option is not given", inColumns(rows))];
 }
 
 /** One section for each group; the second column is in line from the first to the last. */
-function optionSections(names: readonly OptionName[]): string[] {
+function optionSections({ help = {} }: Command, names: readonly OptionName[]): string[] {
   const left = Math.max(...names.map((name) => flags(name).length)) + 2;
   return optionGroups.map((group) => {
     const own = names.filter((name) => optionOf(name).group === group);
-    const rows = own.map((name) => [flags(name), optionOf(name).help] as const);
+    const rows = own.map((name) => [flags(name), help[name] ?? optionOf(name).help] as const);
     return section(group, inColumns(rows, left));
   });
 }
 
 /** `-n, --namespace NAME` */
 function flags(name: OptionName): string {
-  const { short, value } = optionOf(name);
-  const first = short === undefined ? "    " : `-${short}, `;
-  return `${first}--${name}${value === undefined ? "" : ` ${value}`}`;
+  const { short } = optionOf(name);
+  return `${short === undefined ? "    " : `-${short}, `}${flagOf(name)}`;
 }
 
 function joined(texts: readonly string[]): string {

@@ -7,7 +7,7 @@ import { openJson, type JsonDocument } from "../output/json.ts";
 import { openReporter } from "../output/reporter.ts";
 import { styleFor, useColor } from "../output/terminal.ts";
 import type { ImageOutcome } from "../push/types.ts";
-import type { Io } from "./command.ts";
+import { variablesOf, type CommandResult, type Io } from "./command.ts";
 import { openMemoryGuard } from "./memory-guard.ts";
 import { commands } from "./commands/all.ts";
 import { pushCommand } from "./commands/push.ts";
@@ -37,8 +37,10 @@ export async function main(
       io.stdout.write(text);
       return ExitCode.ok;
     }
-    const outcomes = await run(parsed, io, surroundings, signal, json.take);
-    return tell.outcomes(outcomes, json.document({ images: outcomes }));
+    const result = await run(parsed, io, surroundings, signal, json.take);
+    return "document" in result
+      ? tell.result(result, json.document(result))
+      : tell.outcomes(result, json.document({ images: result }));
   } catch (error) {
     return tell.error(error, json.document({ error }));
   }
@@ -46,11 +48,11 @@ export async function main(
 
 async function helpOrVersion({ command, named, given }: Parsed): Promise<string | undefined> {
   if (command.reserved) return undefined;
-  if (given.has("help")) {
+  if (given.get("help")) {
     const { commandHelp, mainHelp } = await import("./help.ts");
     return named ? commandHelp(command) : mainHelp(pushCommand, commands);
   }
-  return given.has("version") ? `${version}\n` : undefined;
+  return given.get("version") ? `${version}\n` : undefined;
 }
 
 async function run(
@@ -59,9 +61,9 @@ async function run(
   surroundings: Surroundings,
   signal: AbortSignal,
   take: Report,
-): Promise<readonly ImageOutcome[]> {
+): Promise<readonly ImageOutcome[] | CommandResult> {
   const { env, platform } = surroundings;
-  const settings = resolveSettings(given, command.options, env);
+  const settings = resolveSettings(given, variablesOf(command), env);
   using reporter = openReporter({
     ...settings,
     ...{
@@ -69,6 +71,7 @@ async function run(
       platform,
       stderr: io.stderr,
       images: words,
+      labels: command.labels ?? [],
       still: command.narrates ?? false,
       now: () => performance.now(),
     },
@@ -83,7 +86,14 @@ async function run(
       reporter.report(event);
     },
   };
-  return await command.run({ words, given, settings }, { io, context });
+  const { ask } = io;
+  const asking: Io["ask"] =
+    ask &&
+    ((question, until) => {
+      reporter.passThrough(""); // nothing may be drawn over the question
+      return ask(question, until);
+    });
+  return await command.run({ words, given, settings }, { io: { ...io, ask: asking }, context });
 }
 
 /** Writes the end of it all, once the reporter has left the terminal. */
@@ -110,6 +120,14 @@ function teller(argv: readonly string[], { stdout, stderr }: Io, { env }: Surrou
       }
       const failed = outcomes.find((outcome) => "error" in outcome);
       return failed ? exitCodeOf(failed.error) : ExitCode.ok;
+    },
+    result({ text, error }: CommandResult, document: JsonDocument): number {
+      if (asJson) writeJson(document);
+      else {
+        if (text !== "") stdout.write(text);
+        if (error) stderr.write(failureText(error, { style, verbose }));
+      }
+      return error?.exitCode ?? ExitCode.ok;
     },
     error(error: unknown, document: JsonDocument): number {
       if (asJson) writeJson(document);

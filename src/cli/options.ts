@@ -1,18 +1,5 @@
-/** Headings of the help texts, in this order. */
-export const optionGroups = ["Cluster", "Registry", "Engine", "Image", "Demo", "Output"] as const;
-
-/** One option of the command line. */
-export interface Option {
-  group: (typeof optionGroups)[number];
-  short?: string;
-  /** What its value is called in the help; without one it is a switch. */
-  value?: string;
-  /** May be given again and again. */
-  many?: true;
-  /** Environment variable that stands in where the option is not given. */
-  variable?: string;
-  help: string;
-}
+import { installOptions } from "./install-options.ts";
+import type { Option } from "./option.ts";
 
 /**
  * Every option of every command, by name. kubectl's and docker's names mean what they mean there. The
@@ -94,18 +81,19 @@ const options = {
     variable: "KPUSH_ROUTE",
     help: "who sends the layers: the engine, or kpush",
   },
-  timeout: {
-    group: "Image",
-    value: "DURATION",
-    variable: "KPUSH_TIMEOUT",
-    help: "give up after this time, as 30s, 5m or 1h30m",
-  },
   port: { group: "Registry", value: "PORT", help: "local port to listen on; any unless given" },
   cluster: {
     group: "Demo",
     help: "on your cluster; asks first, and cleans up",
   },
-  yes: { group: "Demo", short: "y", help: "go on without asking" },
+  ...installOptions,
+  timeout: {
+    group: "Run",
+    value: "DURATION",
+    variable: "KPUSH_TIMEOUT",
+    help: "give up after this time, as 30s, 5m or 1h30m",
+  },
+  yes: { group: "Run", short: "y", help: "go on without asking" },
   quiet: { group: "Output", short: "q", help: "errors only" },
   verbose: { group: "Output", short: "v", help: "also what is chosen and asked, and stacks" },
   json: { group: "Output", help: "one JSON document on stdout, whatever happens" },
@@ -115,6 +103,13 @@ const options = {
 } as const satisfies Record<string, Option>;
 
 export type OptionName = keyof typeof options;
+
+/** `--namespace NAME`, `--dry-run[=client|server]`: as help and README show it. */
+export function flagOf(name: OptionName): string {
+  const { value, bare } = optionOf(name);
+  if (value === undefined) return `--${name}`;
+  return bare === undefined ? `--${name} ${value}` : `--${name}[=${value}]`;
+}
 
 /** An option as the table's type hides it: with the fields that it lacks. */
 export function optionOf(name: OptionName): Option {
@@ -133,14 +128,19 @@ export const commonOptions = [
   "help",
 ] as const satisfies OptionName[];
 
-/** Where the cluster and its registry are. */
-export const clusterOptions = [
+/** Which cluster, and which of its namespaces. */
+export const accessOptions = [
   "kubeconfig",
   "context",
   "as",
   "as-group",
   "as-uid",
   "namespace",
+] as const satisfies OptionName[];
+
+/** Where the cluster and its registry are. */
+export const clusterOptions = [
+  ...accessOptions,
   "selector",
   "registry-port",
 ] as const satisfies OptionName[];

@@ -4,7 +4,7 @@ import { plain } from "../image/text.ts";
 import type { Command } from "./command.ts";
 import { nearest } from "./nearest.ts";
 import { optionNames, optionOf, type OptionName } from "./options.ts";
-import type { Given } from "./settings.ts";
+import type { Given } from "./values.ts";
 
 /** A command line, taken apart but not judged by its values. */
 export interface Parsed {
@@ -34,9 +34,7 @@ export function parse(
   if (command.reserved) return { command, named, words, given: new Map() };
   checkSwitches(argv, command);
   const given = readGiven(found.values, command);
-  if (words.length > 0 && !command.takesImages) {
-    throw usage(`kpush ${command.name} takes no images`, command);
-  }
+  if (words.length > 0 && !command.takesImages) throw noWords(words, command);
   return { command, named, words, given };
 }
 
@@ -77,7 +75,7 @@ function readWith(argv: readonly string[], commands: readonly Command[], fallbac
       },
     });
   }
-  parser.parseSync(splitShort(argv));
+  parser.parseSync(spellOut(argv));
   if (found) return found;
   throw new Error("yargs chose no command");
 }
@@ -88,8 +86,11 @@ function yargsOption(name: OptionName) {
   return { type, ...(short !== undefined && { alias: short }) } as const;
 }
 
-/** `-nNAME` is `-n NAME`, as kubectl and docker read it; yargs would take it for five switches. */
-function splitShort(argv: readonly string[]): string[] {
+/**
+ * `-nNAME` is `-n NAME`, as kubectl and docker read it; yargs would take it for five switches. And
+ * `--dry-run` is `--dry-run=client`, whatever follows it.
+ */
+function spellOut(argv: readonly string[]): string[] {
   const end = beforeDashes(argv).length;
   const withValue = optionNames.flatMap((name) => {
     const { short, value } = optionOf(name);
@@ -97,7 +98,11 @@ function splitShort(argv: readonly string[]): string[] {
   });
   const pattern = new RegExp(`^-([a-zA-Z]*?)([${withValue.join("")}])=?(.+)$`, "s");
   return argv.flatMap((word, index) => {
-    const match = index >= end ? null : pattern.exec(word);
+    if (index >= end) return [word];
+    const bare = optionNames.find((name) => word === `--${name}`);
+    const meant = bare && optionOf(bare).bare;
+    if (meant !== undefined) return [`${word}=${meant}`];
+    const match = pattern.exec(word);
     if (!match) return [word];
     const [, switches = "", short = "", value = ""] = match;
     return [...(switches === "" ? [] : [`-${switches}`]), `-${short}`, value];
@@ -115,7 +120,7 @@ function checkSwitches(argv: readonly string[], command: Command): void {
 }
 
 function readGiven(values: Record<string, unknown>, command: Command): Given {
-  const given = new Map<OptionName, readonly string[] | true>();
+  const given = new Map<OptionName, readonly string[] | boolean>();
   for (const [key, value] of Object.entries(values)) {
     if (key === "_" || key === "$0" || value === undefined) continue;
     const name = optionNames.find((one) => one === key);
@@ -124,7 +129,7 @@ function readGiven(values: Record<string, unknown>, command: Command): Given {
       throw usage(`kpush ${command.name} has no option --${name}`, command);
     }
     if (optionOf(name).value !== undefined) given.set(name, readValue(name, value, command));
-    else if (isOn(value)) given.set(name, true);
+    else given.set(name, isOn(value));
   }
   return given;
 }
@@ -142,6 +147,16 @@ function readValue(name: OptionName, value: unknown, command: Command): readonly
     throw usage(`--${name} is given ${texts.length} times; it takes one value`, command);
   }
   return texts;
+}
+
+/** A word may also be the value of an option that takes it only behind `=`. */
+function noWords([word = ""]: readonly string[], command: Command): KpushError {
+  const meant = command.options.find((name) => {
+    const { bare, value = "" } = optionOf(name);
+    return bare !== undefined && value.split("|").includes(word);
+  });
+  const also = meant === undefined ? "" : `; is --${meant}=${word} meant?`;
+  return usage(`kpush ${command.name} takes no images${also}`, command);
 }
 
 function unknownOption(key: string, command: Command): KpushError {

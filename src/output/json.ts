@@ -1,5 +1,6 @@
 import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
 import type { PushedImage, Report, RouteName } from "../events.ts";
+import type { InstallResult, StatusResult, UninstallResult } from "../results.ts";
 import { Interrupted } from "./interrupted.ts";
 
 /** What `--json` writes: one document on stdout, whatever happens. New fields may come; none goes. */
@@ -7,16 +8,25 @@ export interface JsonDocument {
   version: 1;
   /** Whether all went well; the exit status says the same. */
   ok: boolean;
-  /** One for each image of the command line, in its order; empty where it did not come to that. */
-  images: (JsonImage | JsonFailedImage)[];
+  /**
+   * One for each image of the command line, in its order; empty where it did not come to that. Other
+   * commands have none, but a result of their name.
+   */
+  images?: (JsonImage | JsonFailedImage)[];
+  install?: InstallResult;
+  uninstall?: UninstallResult;
+  status?: StatusResult;
   /** The registry pod, as soon as it was found. */
   registry?: { context: string; namespace: string; pod: string; pullAddress: string };
   /** Container engine that the images came from. */
   engine?: string;
   warnings: { message: string; hint?: string }[];
-  /** What kept all images from being pushed. */
+  /** What ended the command, or is wrong with the registry. */
   error?: JsonError;
 }
+
+/** What a command other than push adds to the document, under its own name. */
+export type JsonResult = Pick<JsonDocument, "install" | "uninstall" | "status">;
 
 export interface JsonImage {
   image: string;
@@ -45,9 +55,14 @@ export interface JsonError {
 /** Collects what happens for the document. */
 export interface JsonCollector {
   take: Report;
-  /** @param end - the outcomes, or what ended everything */
-  document: (end: { images: readonly JsonOutcome[] } | { error: unknown }) => JsonDocument;
+  /** @param end - the outcomes, or another command's result, or what ended everything */
+  document: (end: JsonEnd) => JsonDocument;
 }
+
+type JsonEnd =
+  | { images: readonly JsonOutcome[] }
+  | { document: JsonResult; error?: KpushError }
+  | { error: unknown };
 
 type JsonOutcome = PushedImage | { image: string; error: unknown };
 
@@ -70,6 +85,11 @@ export function openJson(): JsonCollector {
       }
     },
     document(end) {
+      if ("document" in end) {
+        const { document, error } = end;
+        const wrong = error && { error: jsonError(error) };
+        return { version: 1, ok: error === undefined, ...document, ...head, warnings, ...wrong };
+      }
       if ("error" in end) {
         return {
           version: 1,

@@ -14,9 +14,9 @@ export interface LineStyle {
 /** Names longer than this do not push the rest of all lines to the right. */
 const widestLabel = 32;
 
-/** @param images - as the user named them */
-export function labelWidthFor(images: readonly string[]): number {
-  const widths = images.map(widthOf).filter((width) => width <= widestLabel);
+/** @param labels - images as the user named them, and other first words */
+export function labelWidthFor(labels: readonly string[]): number {
+  const widths = labels.map(widthOf).filter((width) => width <= widestLabel);
   return Math.max("registry".length, ...widths) + 2;
 }
 
@@ -24,6 +24,13 @@ export function labelWidthFor(images: readonly string[]): number {
 export function stepLine(symbol: string, label: string, text: string, labelWidth: number): string {
   const first = widthOf(label) + 2 > labelWidth ? `${label}  ` : pad(label, labelWidth);
   return `${symbol} ${first}${text}`;
+}
+
+/** `deployment kpush-system/kpush-registry - recreated, as its selector is immutable` */
+export function objectText(event: Extract<KpushEvent, { type: "object" }>): string {
+  const { kind, namespace, name, note } = event;
+  const where = namespace === undefined ? "" : `${namespace}/`;
+  return `${kind.toLowerCase()} ${where}${name}${note === undefined ? "" : ` - ${note}`}`;
 }
 
 /** `kpush-system/kpush-registry-7d9fc in context prod-eu` */

@@ -15,7 +15,7 @@ export interface LiveSize {
  */
 export function liveLines(progress: Progress, now: number, { columns, rows }: LiveSize): string[] {
   const images = progress.images(now);
-  if (images.length === 0) return [truncate(`${progress.phase() ?? "working"} …`, columns)];
+  if (images.length === 0) return waitLines(progress, { columns, rows });
   const shown = images.length > rows ? images.slice(0, rows - 1) : images;
   // A long name must not push the numbers out of a narrow terminal.
   const widest = Math.min(32, Math.max(8, Math.floor(columns * 0.4)));
@@ -29,6 +29,16 @@ export function liveLines(progress: Progress, now: number, { columns, rows }: Li
   if (more > 0)
     lines.push(shown.length > 0 ? `and ${count(more, "more image")}` : `${more} images`);
   return lines.map((line) => truncate(line, columns));
+}
+
+/** One line for each thing that is waited for; else what happens now. */
+function waitLines(progress: Progress, { columns, rows }: LiveSize): string[] {
+  const waits = [...progress.waits()];
+  if (waits.length === 0) return [truncate(`${progress.phase() ?? "working"} …`, columns)];
+  const label = Math.max(...waits.map(([name]) => widthOf(name)));
+  return waits
+    .slice(0, rows)
+    .map(([name, text]) => truncate(`${pad(name, label)}  ${text}`, columns));
 }
 
 /** `45 %  14.2 MB of 31.2 MB  5.1 MB/s  3 s left`; what matters most stands first, as lines get cut. */

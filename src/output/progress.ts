@@ -30,6 +30,8 @@ export interface Progress {
   images(now: number): ImageProgress[];
   /** What happens now beside the images, e.g. `finding the registry`. */
   phase(): string | undefined;
+  /** How far other things are, by their labels, in the order in which they began. */
+  waits(): ReadonlyMap<string, string>;
 }
 
 interface Entry {
@@ -42,6 +44,7 @@ interface Entry {
 /** Starts with nothing under way. */
 export function openProgress(): Progress {
   const entries = new Map<string, Entry>();
+  const waits = new Map<string, string>();
   let phase: string | undefined;
   const begin = (image: string) => {
     const entry = { layers: new Map<string, LayerProgress>(), meter: openRateMeter(), bytes: 0 };
@@ -53,6 +56,13 @@ export function openProgress(): Progress {
       switch (event.type) {
         case "phase":
           phase = event.text;
+          waits.clear(); // they belong to what was before
+          break;
+        case "progress":
+          waits.set(event.label, event.text);
+          break;
+        case "step":
+          waits.delete(event.label);
           break;
         case "plan":
         case "restart":
@@ -81,6 +91,7 @@ export function openProgress(): Progress {
           phase = undefined; // found
           break;
         case "engine":
+        case "object":
         case "warning":
         case "debug":
           break;
@@ -88,6 +99,7 @@ export function openProgress(): Progress {
     },
     images: (now) => [...entries].map(([image, entry]) => summarize(image, entry, now)),
     phase: () => phase,
+    waits: () => waits,
   };
 }
 

@@ -23,6 +23,8 @@ export interface ReporterOptions {
   still: boolean;
   /** Images of the command line, so that their names stand in line. */
   images: readonly string[];
+  /** Other first words of lines that are to be expected. */
+  labels?: readonly string[];
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
 }
@@ -41,7 +43,7 @@ export interface Shown extends LineStyle {
  * Errors are not a reporter's business: they are written when the command has ended.
  */
 export function openReporter(options: ReporterOptions): Reporter {
-  const { stderr, env, platform, images, verbose, now } = options;
+  const { stderr, env, platform, images, labels = [], verbose, now } = options;
   if (options.json || options.quiet) return silentReporter(stderr);
   const shown: Shown = {
     stderr,
@@ -50,7 +52,7 @@ export function openReporter(options: ReporterOptions): Reporter {
     several: images.length > 1,
     style: styleFor(useColor(stderr, env, options.noColor)),
     symbols: symbolsFor(env, platform),
-    labelWidth: labelWidthFor(images),
+    labelWidth: labelWidthFor([...images, ...labels]),
   };
   const live = !options.still && isInteractive(stderr, env);
   return live ? ttyReporter(shown) : lineReporter(shown);

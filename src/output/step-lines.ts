@@ -1,13 +1,12 @@
 import type { KpushEvent } from "../events.ts";
-import { doneText, registryText, stepLine, warningText } from "./lines.ts";
+import { doneText, objectText, registryText, stepLine, warningText } from "./lines.ts";
 import type { Shown } from "./reporter.ts";
 
 /** Turns events into the lines that stay, with their line breaks; undefined where there is none. */
 export function stepLines(shown: Shown): (event: KpushEvent) => string | undefined {
   const { style, symbols, labelWidth } = shown;
   const started = shown.now();
-  const done = (label: string, text: string) =>
-    `${stepLine(style.good(symbols.done), label, text, labelWidth)}\n`;
+  const done = (label: string, text: string) => doneLine(shown, label, text);
   const debug = (text: string) => {
     if (!shown.verbose) return undefined;
     const seconds = ((shown.now() - started) / 1000).toFixed(3);
@@ -35,7 +34,7 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
       case "phase":
         return debug(event.text);
       case "object":
-        return done(event.action, `${event.kind} ${event.name}`);
+        return done(event.action, objectText(event));
       case "step":
         return done(event.label, event.text);
       case "progress":
@@ -44,4 +43,10 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
         return undefined;
     }
   };
+}
+
+/** A line that says that something was done. */
+export function doneLine(shown: Shown, label: string, text: string): string {
+  const { style, symbols, labelWidth } = shown;
+  return `${stepLine(style.good(symbols.done), label, text, labelWidth)}\n`;
 }

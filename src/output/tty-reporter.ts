@@ -1,8 +1,8 @@
+import { foldedLines } from "./fold.ts";
 import { liveLines } from "./live.ts";
 import { openProgress } from "./progress.ts";
 import type { Reporter, Shown } from "./reporter.ts";
 import type { Spinner } from "./spinner.ts";
-import { stepLines } from "./step-lines.ts";
 
 export interface TtyTimings {
   /** Milliseconds before a spinner appears; what is over sooner never loads one. */
@@ -17,7 +17,7 @@ export function ttyReporter(
   { patience, refresh }: TtyTimings = { patience: 120, refresh: 100 },
 ): Reporter {
   const { stderr, symbols, now } = shown;
-  const lineOf = stepLines(shown);
+  const { lineOf, rest } = foldedLines(shown);
   const progress = openProgress();
   let spinner: Spinner | undefined;
   let paused = false;
@@ -62,6 +62,8 @@ export function ttyReporter(
       clearTimeout(starter);
       clearInterval(ticker);
       spinner?.[Symbol.dispose]();
+      const line = rest();
+      if (line !== undefined) stderr.write(line);
     },
   };
 }

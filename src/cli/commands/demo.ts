@@ -1,5 +1,6 @@
 import { KpushError } from "../../errors.ts";
 import type { Command } from "../command.ts";
+import { confirmOn } from "../confirm.ts";
 import { clusterOptions } from "../options.ts";
 import { clusterSettings } from "../settings.ts";
 
@@ -21,24 +22,17 @@ export const demoCommand: Command = {
     const write = (line: string) => void io.stdout.write(`${line}\n`);
     if (!settings.cluster) {
       for (const option of [...clusterOptions, "yes"] as const) {
-        if (given.has(option)) throw needsCluster(option);
+        if (given.get(option)) throw needsCluster(option);
       }
       const { runDemo } = await import("../../demo/demo.ts");
       await runDemo({ ...context, write });
       return [];
     }
-    const { ask } = io;
-    const confirm =
-      ask &&
-      (async (question: string) => {
-        const answer = await ask(`${question} [y/N] `, context.signal);
-        return /^y(es)?$/i.test(answer.trim());
-      });
     const { runClusterDemo } = await import("../../demo/cluster-demo.ts");
     await runClusterDemo(clusterSettings(settings), {
       ...context,
       write,
-      confirm,
+      confirm: confirmOn(io, context.signal),
       yes: settings.yes,
     });
     return [];
