@@ -3,8 +3,8 @@ import { messageOf } from "../../errors.ts";
 import type { Report } from "../../events.ts";
 import type { Session } from "../../push/session.ts";
 import { proofRepository, type ProofImage } from "./proof-image.ts";
+import { removePods } from "./pods.ts";
 import { proofLabel } from "./proof-pod.ts";
-import { removePods } from "./pull-on-nodes.ts";
 import { removeProof } from "./push-proof.ts";
 
 export interface CleanUp {

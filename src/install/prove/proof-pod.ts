@@ -91,6 +91,10 @@ const pullReasons = new Set([
   "SignatureValidationFailed",
 ]);
 
+/** What kubelet and containerd put in front of the cause, with the image's name again and again. */
+const preamble =
+  /^(?:(?:Back-off pulling image "[^"]*": ErrImagePull|rpc error: code = \w+ desc|failed to (?:pull and unpack|resolve) (?:image|reference)(?: "[^"]*")?|failed to do request)(?:: | = ))+/;
+
 /** Reasons that come before an image is asked for. */
 const earlyReasons = new Set(["", "ContainerCreating", "PodInitializing"]);
 
@@ -103,8 +107,8 @@ export function pullOf(pod: KubeObject): Pull {
   const container = mapping(list(status["containerStatuses"])[0]);
   const { waiting, running, terminated } = mapping(container["state"]);
   const reason = text(mapping(waiting)["reason"]) ?? "";
-  const said = plain(text(mapping(waiting)["message"]) ?? reason, 500);
-  if (pullReasons.has(reason)) return { state: "failed", why: said };
+  const said = plain(text(mapping(waiting)["message"]) ?? reason, 1000);
+  if (pullReasons.has(reason)) return { state: "failed", why: said.replace(preamble, "") };
   const begun = running !== undefined || terminated !== undefined || !earlyReasons.has(reason);
   if (begun || text(container["imageID"]) !== undefined) return { state: "pulled", why: "" };
   if (status["phase"] === "Failed") return { state: "refused", why: endOf(status) };
