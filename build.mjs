@@ -17,6 +17,7 @@ const common = {
   target: "node20.19",
   metafile: true,
   write: false,
+  loader: { ".yaml": "text" },
   minifySyntax: true,
   minifyWhitespace: true, // names stay: a stack in a bug report should say something
   legalComments: "none",

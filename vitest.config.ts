@@ -1,11 +1,20 @@
 import { defineConfig } from "vitest/config";
 
+/** The manifests are imported as text, as esbuild does it in the build. */
+const yamlText = {
+  name: "yaml-text",
+  transform: (text: string, id: string) =>
+    id.endsWith(".yaml") ? `export default ${JSON.stringify(text)};` : undefined,
+};
+
 export default defineConfig({
+  plugins: [yamlText],
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
-      { test: { name: "integration", include: ["test/integration/**/*.test.ts"] } },
+      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      { extends: true, test: { name: "integration", include: ["test/integration/**/*.test.ts"] } },
       {
+        extends: true,
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],

@@ -12,6 +12,7 @@ await build({
   format: "esm",
   target: "node20",
   packages: "external",
+  loader: { ".yaml": "text" },
   plugins: [{ name: "own-url", setup: keepUrls }],
   logLevel: "warning",
 });
