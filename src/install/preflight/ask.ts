@@ -8,6 +8,7 @@ import {
 import type { Cluster } from "../../cluster/types.ts";
 import { list, mapping } from "../../cluster/values.ts";
 import type { Report } from "../../events.ts";
+import { names, registrySelector } from "../names.ts";
 import type { InstallSettings } from "../types.ts";
 import { otherNamespaces } from "./other-registries.ts";
 import { portHolders } from "./port-holders.ts";
@@ -47,11 +48,12 @@ export async function ask(
       getObject(cluster, ref, signal).then((object) => ({ object })),
     );
 
-  const liveOf = (kind: string) => live.find((object) => object.kind === kind);
-  const wantsClass = storage.kind === "pvc" && !liveOf("PersistentVolumeClaim");
+  const liveOf = (kind: string, name: string) =>
+    live.find((object) => object.kind === kind && object.metadata.name === name);
+  const wantsClass = storage.kind === "pvc" && !liveOf("PersistentVolumeClaim", names.registryData);
   const [nodes, pods, classes, claim, space, registries] = await Promise.all([
     all({ apiVersion: "v1", kind: "Node" }),
-    nodeAccess !== "none" && !holdsPorts(liveOf("DaemonSet"), settings)
+    nodeAccess !== "none" && !holdsPorts(liveOf("DaemonSet", names.nodeProxy), settings)
       ? all(
           { apiVersion: "v1", kind: "Pod" },
           { fieldSelector: "status.phase!=Succeeded,status.phase!=Failed" },
@@ -63,13 +65,13 @@ export async function ask(
       : undefined,
     // Where kpush makes it, it is among the live objects as soon as it is there.
     settings.makesNamespace
-      ? { object: liveOf("Namespace") }
+      ? { object: liveOf("Namespace", namespace) }
       : one({ apiVersion: "v1", kind: "Namespace", name: namespace }),
     Promise.all(
       otherNamespaces(namespace).map((other) =>
         all(
           { apiVersion: "apps/v1", kind: "Deployment", namespace: other },
-          { labelSelector: "app.kubernetes.io/name=kpush-registry" },
+          { labelSelector: registrySelector },
         ),
       ),
     ),

@@ -1,9 +1,10 @@
 import type { KubeObject } from "../../cluster/objects.ts";
 import { plain } from "../../image/text.ts";
+import { defaultNamespace } from "../names.ts";
 import type { Warning } from "./node-warnings.ts";
 
 /** Where a push without -n looks, in this order. */
-const lookedIn = ["kpush-system", "kube-system"];
+const lookedIn = [defaultNamespace, "kube-system"];
 
 /** The namespaces in which a registry of kpush's would be found before or after this one. */
 export const otherNamespaces = (namespace: string): string[] =>

@@ -2,10 +2,10 @@ import type { KubeObject } from "../../cluster/objects.ts";
 import { list, mapping } from "../../cluster/values.ts";
 import { KpushError } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
+import { fieldManager, labels } from "../names.ts";
 import type { InstallSettings } from "../types.ts";
 
-/** Label by which a namespace has Pod Security enforced. */
-export const enforceLabel = "pod-security.kubernetes.io/enforce";
+const enforceLabel = labels.podSecurity;
 
 /** The command that lets a namespace have what Pod Security would refuse. */
 export const allowCommand = (namespace: string): string =>
@@ -54,6 +54,6 @@ function isOurs({ metadata }: KubeObject): boolean {
   return list(metadata["managedFields"]).some((entry) => {
     const { manager, fieldsV1 } = mapping(entry);
     const labels = mapping(mapping(mapping(fieldsV1)["f:metadata"])["f:labels"]);
-    return manager === "kpush" && `f:${enforceLabel}` in labels;
+    return manager === fieldManager && `f:${enforceLabel}` in labels;
   });
 }

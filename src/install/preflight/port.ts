@@ -2,6 +2,7 @@ import { titleOf, type KubeObject } from "../../cluster/objects.ts";
 import { list, mapping, text } from "../../cluster/values.ts";
 import { KpushError } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
+import { labels, names } from "../names.ts";
 import type { InstallSettings } from "../types.ts";
 import { portHolders, type WantedPort } from "./port-holders.ts";
 
@@ -19,7 +20,7 @@ const labelled =
   ({ metadata }: KubeObject) =>
     Object.entries(labels).every(([key, value]) => metadata.labels?.[key] === value);
 
-const isNodeProxy = labelled({ "app.kubernetes.io/name": "kpush-node-proxy" });
+const isNodeProxy = labelled({ [labels.name]: names.nodeProxy });
 const isOldAddon = (pod: KubeObject): boolean =>
   labelled({ "k8s-app": "kube-registry-proxy" })(pod) ||
   labelled({ "kubernetes.io/name": "kube-registry-proxy" })(pod) ||
