@@ -2,7 +2,7 @@ import { pathOf, refOf, refusal, type KubeObject, type ObjectRef } from "./objec
 import type { ApiAnswer, Cluster } from "./types.ts";
 
 /** Under which name the API server remembers the fields that kpush set. */
-export const fieldManager = "kpush";
+const fieldManager = "kpush";
 
 type Asked = Pick<Cluster, "request" | "server" | "context">;
 
@@ -96,5 +96,5 @@ export interface DeleteOptions {
 /** With strict validation: a misspelt field is an error, as it is for kubectl. */
 function pathWith(ref: ObjectRef, query: Record<string, string>): string {
   const search = new URLSearchParams({ fieldManager, fieldValidation: "Strict", ...query });
-  return `${pathOf(ref)}?${search}`;
+  return `${pathOf(ref)}?${search.toString()}`;
 }
