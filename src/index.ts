@@ -1,10 +1,28 @@
 import type { KpushEvent } from "./events.ts";
-import type { LibraryOptions, PushResult } from "./library.ts";
+import type {
+  InstallLibraryOptions,
+  LibraryOptions,
+  PushResult,
+  StatusLibraryOptions,
+  UninstallLibraryOptions,
+} from "./library.ts";
+import type { InstallResult, StatusResult, UninstallResult } from "./results.ts";
 
 export { ExitCode, KpushError } from "./errors.ts";
 export type { ErrorCode } from "./errors.ts";
-export type { KpushEvent, LayerState, PushedImage, RouteName } from "./events.ts";
-export type { AbortSignalLike, FailedImage, LibraryOptions, PushResult } from "./library.ts";
+export type { KpushEvent, LayerState, ObjectAction, PushedImage, RouteName } from "./events.ts";
+export type {
+  AbortSignalLike,
+  ClusterChoice,
+  FailedImage,
+  InstallLibraryOptions,
+  LibraryOptions,
+  LibrarySurroundings,
+  PushResult,
+  StatusLibraryOptions,
+  UninstallLibraryOptions,
+} from "./library.ts";
+export type { InstallResult, ObjectResult, StatusResult, UninstallResult } from "./results.ts";
 
 /**
  * Pushes container images into the registry of a Kubernetes cluster, as `kpush IMAGE…` does. Prints
@@ -24,4 +42,52 @@ export async function push(
 ): Promise<PushResult> {
   const { pushFromLibrary } = await import("./push/library-push.ts");
   return pushFromLibrary(options, onEvent);
+}
+
+/**
+ * Installs the registry and the nodes' way to it, or upgrades it, as `kpush install` does; asks nothing.
+ *
+ * ```ts
+ * const { pullAddress } = await install({ env: process.env, allowPush: ["group:developers"] });
+ * ```
+ *
+ * @param onEvent - receives what happens, as data; must not throw
+ * @throws KpushError what could not be installed, did not become ready, or was not proved; or the
+ *   signal's reason once that is aborted
+ */
+export async function install(
+  options: InstallLibraryOptions,
+  onEvent?: (event: KpushEvent) => void,
+): Promise<InstallResult> {
+  const { installFromLibrary } = await import("./install/library-install.ts");
+  return installFromLibrary(options, onEvent);
+}
+
+/**
+ * Removes what {@link install} made, as `kpush uninstall` does; asks nothing. The claim with the images
+ * stays unless `deleteData` is set. Where nothing is installed it does nothing.
+ *
+ * @throws KpushError what could not be removed; or the signal's reason once that is aborted
+ */
+export async function uninstall(
+  options: UninstallLibraryOptions,
+  onEvent?: (event: KpushEvent) => void,
+): Promise<UninstallResult> {
+  const { uninstallFromLibrary } = await import("./install/library-install.ts");
+  return uninstallFromLibrary(options, onEvent);
+}
+
+/**
+ * Tells how the installed registry is, as `kpush status` does. One that is not well is a result, with
+ * `healthy` false, and no error.
+ *
+ * @throws KpushError `NOT_INSTALLED`, and what keeps it from looking; or the signal's reason once that
+ *   is aborted
+ */
+export async function status(
+  options: StatusLibraryOptions,
+  onEvent?: (event: KpushEvent) => void,
+): Promise<StatusResult> {
+  const { statusFromLibrary } = await import("./install/library-install.ts");
+  return statusFromLibrary(options, onEvent);
 }

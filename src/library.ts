@@ -8,10 +8,8 @@ export interface AbortSignalLike {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** What to push, where to, and what may be used for it. The names are those of the command line. */
-export interface LibraryOptions {
-  /** Image names, ids, or archive files (`./app.tar`). */
-  images: readonly string[];
+/** What kpush may use; it prints nothing and reads nothing of the process. */
+export interface LibrarySurroundings {
   /** Environment variables for kubeconfig, engine, proxies and plugins, e.g. `process.env`. */
   env: Readonly<Record<string, string | undefined>>;
   /** Home directory; `HOME`, or `USERPROFILE` on Windows, of `env` unless given. */
@@ -19,14 +17,29 @@ export interface LibraryOptions {
   /** What relative paths start from; the working directory unless given. */
   cwd?: string;
   signal?: AbortSignalLike;
+  /** Whether credential plugins may read the terminal; `ignore` unless given. */
+  pluginStdin?: "inherit" | "ignore";
+  /** Receives what credential plugins print to stderr. */
+  pluginStderr?: (chunk: Uint8Array) => void;
+}
+
+/** Which cluster, and which namespace of it. The names are those of the command line. */
+export interface ClusterChoice {
   kubeconfig?: string;
   context?: string;
-  namespace?: string;
-  selector?: string;
-  registryPort?: string;
   as?: string;
   asGroup?: readonly string[];
   asUid?: string;
+  /** Of the registry. */
+  namespace?: string;
+}
+
+/** What to push, where to, and what may be used for it. The names are those of the command line. */
+export interface LibraryOptions extends LibrarySurroundings, ClusterChoice {
+  /** Image names, ids, or archive files (`./app.tar`). */
+  images: readonly string[];
+  selector?: string;
+  registryPort?: string;
   host?: string;
   dockerContext?: string;
   /** `NAME[:TAG]` in the registry; with one image only. */
@@ -36,11 +49,63 @@ export interface LibraryOptions {
   route?: "auto" | "daemon" | "direct";
   /** Milliseconds; none unless given. */
   timeout?: number;
-  /** Whether credential plugins may read the terminal; `ignore` unless given. */
-  pluginStdin?: "inherit" | "ignore";
-  /** Receives what credential plugins print to stderr. */
-  pluginStderr?: (chunk: Uint8Array) => void;
 }
+
+/**
+ * What to install. Each call says everything: an option left out has its default again; only `storage`,
+ * `size` and `runAsUser` stay what they are unless given.
+ */
+export interface InstallLibraryOptions extends LibrarySurroundings, ClusterChoice {
+  image?: string;
+  proxyImage?: string;
+  imagePullSecret?: string;
+  /** `pvc`, `emptydir` or `claim:NAME`. */
+  storage?: string;
+  /** Quantity such as `20Gi`. */
+  size?: string;
+  storageClass?: string;
+  runAsUser?: number;
+  nodeAccess?: "hostport" | "hostnetwork" | "none";
+  nodePort?: number;
+  /** Lets whoever is on a node push too. */
+  nodePush?: boolean;
+  /** Namespaces whose pods may reach the registry. */
+  allowFrom?: readonly string[];
+  /** Who may push: `user:NAME`, `group:NAME` or `serviceaccount:NAMESPACE:NAME`. */
+  allowPush?: readonly string[];
+  /** `KEY[=VALUE][:EFFECT]` */
+  tolerations?: readonly string[];
+  /** `KEY=VALUE` */
+  nodeSelector?: readonly string[];
+  priorityClass?: string;
+  /** File with settings of the registry. */
+  config?: string;
+  /** Changes nothing; `server` asks what would change. */
+  dryRun?: "client" | "server";
+  /** Waits until all is ready; true unless given. */
+  wait?: boolean;
+  /** Proves a push, and a pull on the nodes; true unless given. */
+  verify?: boolean;
+  /** On how many nodes; all unless given. */
+  verifyNodes?: number;
+  /** Milliseconds for the wait, and for the proof; five minutes unless given. */
+  timeout?: number;
+  forceConflicts?: boolean;
+  takeOwnership?: boolean;
+  /** Takes the old addon's place, without asking. */
+  replaceAddon?: boolean;
+}
+
+/** What to uninstall. */
+export interface UninstallLibraryOptions extends LibrarySurroundings, ClusterChoice {
+  /** Deletes the claim with all images too, without asking. */
+  deleteData?: boolean;
+  /** Changes nothing. */
+  dryRun?: boolean;
+}
+
+/** Which registry to tell the status of. */
+export interface StatusLibraryOptions extends LibrarySurroundings, ClusterChoice {}
 
 /** An image that could not be pushed. */
 export interface FailedImage {

@@ -110,7 +110,7 @@ function nothingFound(
       ? "if it is elsewhere: -n NAMESPACE, -l LABEL=VALUE"
       : "without -n the usual namespaces are looked in";
   return new KpushError("REGISTRY_NOT_FOUND", parts.join("; "), {
-    hint: `kpush install will set one up in a later version; until then see docs/old-registry.md for its manifests; ${elsewhere}`,
+    hint: `kpush install sets one up; ${elsewhere}`,
   });
 }
 
