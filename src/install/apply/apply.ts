@@ -20,16 +20,15 @@ interface ApplyContext {
   signal: AbortSignal;
 }
 
-/** What must be there before the next may come; within one, the order does not matter. */
-const stages: ((planned: PlannedObject) => boolean)[] = [
-  ({ object }) => object.kind === "Namespace",
-  ({ object, action }) => action !== "remove" && !isLate(object),
-  // The registry takes its settings from what is there now; a binding is checked against its Role.
-  ({ object, action }) => action !== "remove" && isLate(object),
-  ({ action }) => action === "remove",
-];
-
-const isLate = ({ kind }: KubeObject) => ["DaemonSet", "Deployment", "RoleBinding"].includes(kind);
+/**
+ * What must be there before the next may come: the registry takes its settings from what is there when
+ * it starts, and a binding is checked against its Role. Within a stage the order does not matter.
+ */
+function stageOf({ object, action }: PlannedObject): number {
+  if (action === "remove") return 3;
+  if (object.kind === "Namespace") return 0;
+  return ["DaemonSet", "Deployment", "RoleBinding"].includes(object.kind) ? 2 : 1;
+}
 
 /**
  * Makes the cluster what was planned, with requests only for what changes, and reports an `object` for
@@ -48,9 +47,9 @@ export async function applyObjects(
 ): Promise<ObjectResult[]> {
   const { report, signal } = context;
   const results: ObjectResult[] = [];
-  for (const isIn of stages) {
+  for (const number of [0, 1, 2, 3]) {
     signal.throwIfAborted();
-    const stage = planned.filter(isIn);
+    const stage = planned.filter((one) => stageOf(one) === number);
     const carryOut = (one: PlannedObject) => change(cluster, one, run, context, polling);
     const outcomes = await Promise.allSettled(stage.map(carryOut));
     for (const outcome of outcomes) {

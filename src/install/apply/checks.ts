@@ -27,7 +27,9 @@ export function refuseGoing(tried: readonly Tried[]): void {
   const ending = tried.find(({ answer }) => isTerminating(answer))?.object.metadata.namespace;
   const ref: Omit<ObjectRef, "apiVersion"> | undefined = going
     ? refOf(going.object)
-    : ending && { kind: "Namespace", name: ending };
+    : ending === undefined
+      ? undefined
+      : { kind: "Namespace", name: ending };
   if (!ref) return;
   const where = ref.namespace === undefined ? "" : ` -n ${ref.namespace}`;
   const wait = `kubectl wait --for=delete --timeout=5m ${ref.kind.toLowerCase()}/${ref.name ?? ""}${where}`;

@@ -1,10 +1,10 @@
 import type { KubeObject } from "../../cluster/objects.ts";
 import type { Cluster } from "../../cluster/types.ts";
-import { mapping } from "../../cluster/values.ts";
-import { answerMessage } from "../../cluster/api.ts";
+import { mapping, text } from "../../cluster/values.ts";
+import { plain } from "../../image/text.ts";
 import type { InstallRun, PlannedObject } from "../types.ts";
 import { isSame } from "./bare.ts";
-import type { Written } from "./conflicts.ts";
+import { causesOf, type Written } from "./conflicts.ts";
 import { isGoing } from "./ownership.ts";
 import { isImmutable, isMissing, isStrategySwitch } from "./refusals.ts";
 import { tryOut, type Tried } from "./try-out.ts";
@@ -89,5 +89,7 @@ async function replace(
   if (again.answer.status >= 300) return { object, answer: again.answer };
   const made = again.answer.json as KubeObject;
   const next = { ...made, metadata: { ...made.metadata, name } };
-  return { object, live, next, action: "recreate", note: answerMessage(answer) };
+  const fields = causesOf(answer.json).map(({ field }) => plain(text(field) ?? "", 100));
+  const note = `${fields.join(", ")} cannot be changed`;
+  return { object, live, next, action: "recreate", note };
 }
