@@ -79,8 +79,7 @@ export function admissionCause(snapshot: Snapshot, part: Part): Cause | undefine
   if (said === undefined) return undefined;
   const refusal = refusals.find((one) => one.said.test(said));
   if (!refusal) return undefined;
-  // `Error creating: pods "kpush-node-proxy-" is forbidden: ` says nothing more.
-  const detail = said.replace(/^Error creating: |^(.*? )?pods? "[^"]*" is forbidden: /g, "");
+  const detail = said.replace(/^Error creating: (pods? "[^"]*" is forbidden: )?/, "");
   return {
     key: `${part} is not made`,
     patience: refusal.patience,
