@@ -96,7 +96,7 @@ export function pullAddressOf({ metadata }: Pod, otherwise: string): string {
 }
 
 /** `host`, `host:port`, `[::1]:port`, each perhaps with a path in front of the repositories. */
-const isPullAddress = (address: string): boolean =>
+export const isPullAddress = (address: string): boolean =>
   address.length <= 255 &&
   /^(\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:\d{1,5})?(\/[a-z0-9]+([._-]+[a-z0-9]+)*)*$/i.test(
     address,

@@ -1,6 +1,7 @@
 import type { KubeObject } from "../../cluster/objects.ts";
 import { list, mapping, text } from "../../cluster/values.ts";
 import { plain } from "../../image/text.ts";
+import { labels, ownLabels } from "../names.ts";
 
 /** What one pod of a proof is made from. */
 export interface ProofPod {
@@ -29,10 +30,9 @@ export function proofPod({ namespace, name, node, image, tag, seconds }: ProofPo
       name,
       namespace,
       labels: {
-        "app.kubernetes.io/name": "kpush-proof",
-        "app.kubernetes.io/component": "proof",
-        "app.kubernetes.io/part-of": "kpush",
-        "app.kubernetes.io/managed-by": "kpush",
+        [labels.name]: "kpush-proof",
+        [labels.component]: "proof",
+        ...ownLabels,
         [proofLabel]: tag,
         "sidecar.istio.io/inject": "false",
       },

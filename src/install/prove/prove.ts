@@ -4,6 +4,7 @@ import type { Cluster } from "../../cluster/types.ts";
 import { mapping, text } from "../../cluster/values.ts";
 import type { Report } from "../../events.ts";
 import type { Session } from "../../push/session.ts";
+import { nodeProxySelector } from "../names.ts";
 import { chooseNodes, type NodeChoice } from "./choose-nodes.ts";
 import { cleanUp } from "./clean-up.ts";
 import { proofImage, proofRepository, usualArchitectures } from "./proof-image.ts";
@@ -76,7 +77,7 @@ export async function prove(
   }
 }
 
-const proxies = { labelSelector: "app.kubernetes.io/name=kpush-node-proxy" };
+const proxies = { labelSelector: nodeProxySelector };
 
 function wordsOf(pulled: readonly string[]): string {
   if (pulled.length === 0) return "pushed and read back";
