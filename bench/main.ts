@@ -215,21 +215,16 @@ async function forward(
           ["port-forward", "-n", namespace, "rc/kube-registry-v0", ":5000"],
           { stdio: ["ignore", "pipe", "inherit"] },
         );
+  // It is read to the end: kubectl writes a line for each connection, and ends where it cannot.
   let output = "";
-  let login: Login | undefined;
-  for await (const chunk of child.stdout) {
-    output += String(chunk);
-    const opened = /http:\/\/(.+)@(127\.0\.0\.1:\d+)\n/.exec(output);
-    if (opened)
-      login = {
-        address: opened[2] ?? "",
-        authorization: `Basic ${Buffer.from(opened[1] ?? "").toString("base64")}`,
-      };
-    const port = /127\.0\.0\.1:(\d+) ->/.exec(output)?.[1];
-    if (port !== undefined) login = { address: `127.0.0.1:${port}` };
-    if (login) break;
-  }
-  if (!login) throw new Error(`${side} opened no port: ${output}`);
+  const login = await new Promise<Login>((resolve, reject) => {
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += String(chunk);
+      const found = loginIn(output);
+      if (found) resolve(found);
+    });
+    child.on("close", () => reject(new Error(`${side} opened no port: ${output}`)));
+  });
   return {
     login,
     async [Symbol.asyncDispose]() {
@@ -238,6 +233,15 @@ async function forward(
       await closed;
     },
   };
+}
+
+/** What `kpush tunnel` or `kubectl port-forward` print once they listen. */
+function loginIn(output: string): Login | undefined {
+  const [, login, address] = /http:\/\/(.+)@(127\.0\.0\.1:\d+)\n/.exec(output) ?? [];
+  if (login !== undefined && address !== undefined)
+    return { address, authorization: `Basic ${Buffer.from(login).toString("base64")}` };
+  const port = /127\.0\.0\.1:(\d+) ->/.exec(output)?.[1];
+  return port === undefined ? undefined : { address: `127.0.0.1:${port}` };
 }
 
 function show(one: Figure | undefined): void {

@@ -32,7 +32,11 @@ export function openListening(
     // same from push to push, as best effort.
     const key = `${session.cluster.server} ${session.pod.namespace} ${session.pod.kind}`;
     const port = await state.localPort(key);
-    const listener = await openListener({ connect: session.tunnel.connect, port, report, signal });
+    const listener = await openListener({
+      connect: session.tunnel.connect,
+      relay: { agent: session.registry.agent, concurrency: session.concurrency },
+      ...{ port, report, signal },
+    });
     if (listener.port !== port) await state.rememberLocalPort(key, listener.port);
     return listener;
   }

@@ -158,7 +158,7 @@ async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<
   const { source, target, options, session, listening, context } = job;
   const { report, signal } = context;
   const { image } = source.request;
-  session.tunnel.keepSpares(session.spares);
+  session.tunnel.keepSpares(1);
   session.tunnel.takeError();
   try {
     if (route === "daemon" && source.kind === "engine") {

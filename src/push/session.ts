@@ -19,8 +19,8 @@ export interface Session extends AsyncDisposable {
   readonly registry: RegistryClient;
   /** Grows by one each time a lost pod was replaced: what the old one held may be gone. */
   readonly generation: number;
-  /** Unused sockets to keep open while something is sent. */
-  readonly spares: number;
+  /** Requests that are sent at once before one waits for another's socket: near, a wait is the shorter. */
+  readonly concurrency: number;
 }
 
 /** Milliseconds that a look-up of three round trips takes at most, where the API server is near. */
@@ -114,12 +114,12 @@ async function reachRegistry(
   }
   // Far away each socket costs a round trip, or three on a new connection: they open while the
   // registry is asked what it holds. Near, an unchanged image should not pay for them.
-  const spares = performance.now() - asked > near ? 6 : 2;
-  tunnel.keepSpares(spares > 2 ? spares : 0);
+  const concurrency = performance.now() - asked > near ? 6 : 2;
+  tunnel.keepSpares(concurrency > 2 ? concurrency : 0);
   const registry = registryClient({ connect: tunnel.connect, signal, report });
   const found = pod;
   return {
-    ...{ cluster, tunnel, registry, spares },
+    ...{ cluster, tunnel, registry, concurrency },
     get pod() {
       return pod ?? found;
     },

@@ -25,6 +25,7 @@ export async function openRegistryTunnel(
     const { report, signal } = context;
     const listener = await openListener({
       connect: session.tunnel.connect,
+      relay: { agent: session.registry.agent, concurrency: session.concurrency },
       port: options.port,
       report,
       signal,

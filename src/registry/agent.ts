@@ -1,9 +1,9 @@
 import { Agent, type ClientRequest } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Connect } from "../tunnel/types.ts";
+import type { Connect, SocketAgent } from "../tunnel/types.ts";
 
 /** An http.Agent whose sockets come from `connect()` and are kept for the next request. */
-export class ConnectAgent extends Agent {
+export class ConnectAgent extends Agent implements SocketAgent {
   readonly #connect: Connect;
   readonly #connectErrors = new WeakSet();
   #destroyed = false;
@@ -34,6 +34,19 @@ export class ConnectAgent extends Agent {
       socket.destroy();
       fail(new Error("the registry client was closed"));
     }, fail);
+  }
+
+  /**
+   * Takes a socket that no request needs now, if there is one; it is the caller's from then on. Node's
+   * own way, the event `agentRemove`, does not reach sockets that are free.
+   */
+  takeIdle(): Duplex | undefined {
+    for (const sockets of Object.values(this.freeSockets)) {
+      for (let socket = sockets?.pop(); socket; socket = sockets?.pop()) {
+        if (!socket.destroyed) return socket;
+      }
+    }
+    return undefined;
   }
 
   /** Node's own version wants a net.Socket; a tunnel's stream is none. */

@@ -50,6 +50,8 @@ export function registryClient(options: RegistryClientOptions): RegistryClient {
     });
 
   const client: RegistryClient = {
+    agent: wire.agent,
+
     async ping() {
       const answer = await ask({ method: "GET", path: "/v2/" }, [200], "answer");
       if (/^\s*</.test(answer.body.toString("latin1", 0, 256))) throw refusal(answer, "answer");

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { SocketAgent } from "../tunnel/types.ts";
 
 export interface Manifest {
   digest: string;
@@ -16,6 +17,8 @@ export interface BlobSource {
 
 /** OCI distribution client over `connect()`. Errors are KpushErrors `REGISTRY_*`, `PUSH_REJECTED`, or what `connect` threw. */
 export interface RegistryClient extends AsyncDisposable {
+  /** Its sockets, for whoever else has requests for the registry. */
+  readonly agent: SocketAgent;
   /** `GET /v2/`: the only proof that a registry listens there. */
   ping(): Promise<void>;
   headManifest(

@@ -38,7 +38,7 @@ export interface WireOptions {
 export class Wire implements Disposable {
   readonly timings: RegistryTimings;
   readonly signal: AbortSignal;
-  readonly #agent: ConnectAgent;
+  readonly agent: ConnectAgent;
   readonly #report: Report | undefined;
   readonly #slots: Slots;
   /** Requests that are under way, each with what fails it. */
@@ -46,7 +46,7 @@ export class Wire implements Disposable {
   readonly #abort = () => this.#destroy(this.signal.reason);
 
   constructor({ connect, signal, report, timings, maxSockets }: WireOptions) {
-    this.#agent = new ConnectAgent(connect, maxSockets);
+    this.agent = new ConnectAgent(connect, maxSockets);
     this.#slots = new Slots(maxSockets);
     this.signal = signal;
     this.#report = report;
@@ -81,7 +81,7 @@ export class Wire implements Disposable {
     const started = performance.now();
     const { method, path, headers, body } = ask;
     const request = openRequest({
-      agent: this.#agent,
+      agent: this.agent,
       method,
       path,
       headers: {
@@ -118,7 +118,7 @@ export class Wire implements Disposable {
       request.destroy();
       fail(reason); // a request that still waits for its socket would say nothing
     }
-    this.#agent.destroy();
+    this.agent.destroy();
   }
 
   async #exchange(request: ClientRequest, body: Ask["body"]): Promise<IncomingMessage> {
@@ -153,7 +153,7 @@ export class Wire implements Disposable {
   }
 
   #failure(error: Error & { code?: string; rawPacket?: Buffer }): Error {
-    if (this.#agent.isConnectError(error)) return error;
+    if (this.agent.isConnectError(error)) return error;
     if (String(error.code).startsWith("HPE_")) {
       const first = error.rawPacket?.[0];
       return first === 0x15 || first === 0x16 ? speaksTls(error) : speaksNoHttp(error);

@@ -6,12 +6,16 @@ import { KpushError, messageOf } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Report } from "../events.ts";
 import { plain } from "../image/text.ts";
-import { errorAnswer, hasLogin, readOpening } from "./gate.ts";
+import { errorAnswer, hasLogin, readBody, readOpening } from "./gate.ts";
+import { openRelay, type Relay, type RelayOptions } from "./relay.ts";
+import { plainRequest } from "./request-head.ts";
 import { splice } from "./splice.ts";
 import type { Connect, Listener } from "./types.ts";
 
 export interface ListenerOptions {
   connect: Connect;
+  /** How plain requests share sockets; without it each connection has one of its own. */
+  relay?: RelayOptions | undefined;
   /** Port to take if it is free; any other serves as well. */
   port?: number | undefined;
   report: Report;
@@ -38,6 +42,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   signal.throwIfAborted();
   const password = randomBytes(24).toString("base64url");
   const sockets = new Set<Socket>();
+  const relay = options.relay && openRelay(options.relay);
   let connections = 0;
   let bytesOfClosed = 0;
   const server = createServer(
@@ -50,7 +55,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
         bytesOfClosed += socket.bytesRead;
       });
       socket.on("error", () => socket.destroy());
-      void serve(socket, password, options);
+      void serve(socket, password, relay, options);
     },
   );
   const listening = await listen(server, port);
@@ -92,40 +97,65 @@ async function listen(server: Server, port: number): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+/** Relays the plain requests of a connection; at the first other one it gets a socket of its own. */
 async function serve(
   socket: Socket,
   password: string,
-  { connect, report, headLimit = 16 * 1024, headTimeout = 10_000, linger = 2_000 }: ListenerOptions,
+  relay: Relay | undefined,
+  options: ListenerOptions,
 ): Promise<void> {
-  const opening = await readOpening(socket, headLimit, headTimeout);
-  if (opening.kind !== "request") {
-    dismiss(socket, answers[opening.kind], linger);
-    return;
-  }
-  const { head } = opening;
-  if (!hasLogin(head, username, password)) {
-    const answer = errorAnswer(
-      "401 Unauthorized",
-      "UNAUTHORIZED",
-      "this port needs the login of kpush",
-      head,
-    );
-    dismiss(socket, answer, linger);
-    return;
-  }
-  try {
-    const tunnel = await connect();
-    if (socket.destroyed) {
-      tunnel.destroy();
+  const { headLimit = 16 * 1024, headTimeout = 10_000, linger = 2_000, report } = options;
+  let before: Buffer = Buffer.alloc(0);
+  for (let first = true; ; first = false) {
+    const opening = await readOpening(socket, before, headLimit, first ? headTimeout : 0);
+    if (opening.kind !== "request") {
+      if (opening.kind === "closed" && !first) finish(socket, linger);
+      else dismiss(socket, answers[opening.kind], linger);
       return;
     }
-    tunnel.write(head);
-    splice(socket, tunnel, linger);
-  } catch (error) {
-    const message = plain(messageOf(error));
-    report({ type: "debug", message: `no way to the registry for a connection: ${message}` });
-    dismiss(socket, unavailable(error, message, head), linger);
+    const { read, end } = opening;
+    const head = read.toString("latin1", 0, end - 4);
+    if (!hasLogin(head, username, password)) {
+      const why = "this port needs the login of kpush";
+      dismiss(socket, errorAnswer("401 Unauthorized", "UNAUTHORIZED", why, head), linger);
+      return;
+    }
+    try {
+      const request = relay && plainRequest(head);
+      if (!request) {
+        await passAll(socket, read, options, linger);
+        return;
+      }
+      const got = await readBody(socket, read.subarray(end), request.contentLength);
+      if (!got) return void socket.destroy();
+      before = got.rest;
+      await relay.forward({ head: request, body: got.body }, socket);
+      if (request.close) finish(socket, linger);
+      if (request.close || socket.destroyed) return;
+    } catch (error) {
+      if (socket.destroyed) return;
+      const message = plain(messageOf(error));
+      report({ type: "debug", message: `no way to the registry for a connection: ${message}` });
+      dismiss(socket, unavailable(error, message, head), linger);
+      return;
+    }
   }
+}
+
+/** Bytes pass as they are from here on, over a socket of their own. */
+async function passAll(
+  socket: Socket,
+  read: Buffer,
+  { connect, relay }: ListenerOptions,
+  linger: number,
+): Promise<void> {
+  const tunnel = relay?.agent.takeIdle() ?? (await connect());
+  if (socket.destroyed) {
+    tunnel.destroy();
+    return;
+  }
+  tunnel.write(read);
+  splice(socket, tunnel, linger);
 }
 
 /** Failures that may have passed when an engine tries again. */
@@ -136,7 +166,7 @@ const passing: ReadonlySet<string> = new Set<ErrorCode>(["CLUSTER_UNREACHABLE", 
  * a DENIED they take as final, and show its message. The others never try again, and show at most the
  * status (Docker 20.10 and 28.5, Podman 4.3, measured).
  */
-function unavailable(error: unknown, message: string, head: Buffer): string {
+function unavailable(error: unknown, message: string, head: string): string {
   return error instanceof KpushError && !passing.has(error.code)
     ? errorAnswer("403 Forbidden", "DENIED", `kpush: ${message}`, head)
     : errorAnswer("503 Service Unavailable", "UNAVAILABLE", `kpush: ${message}`, head);
@@ -152,6 +182,14 @@ const answers = {
   timeout: "",
   closed: "",
 } as const;
+
+/** The other side has ended; what it was told may still be on its way. */
+function finish(socket: Socket, linger: number): void {
+  if (socket.destroyed) return;
+  socket.end();
+  const timer = setTimeout(() => socket.destroy(), linger);
+  socket.on("close", () => clearTimeout(timer));
+}
 
 /** Says the last word, and takes what still comes, since closing on unread bytes could destroy it. */
 function dismiss(socket: Socket, answer: string, linger: number): void {

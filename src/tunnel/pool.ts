@@ -75,7 +75,8 @@ class Pool implements Tunnel {
   keepSpares(count: number): void {
     this.#wantedSpares = count;
     this.#refill = true;
-    for (const spare of this.#spares.splice(count)) spare.destroy();
+    // Those beyond it are paid for, and may serve yet.
+    if (count === 0) for (const spare of this.#spares.splice(0)) spare.destroy();
     this.#fill();
   }
 

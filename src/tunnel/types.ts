@@ -1,3 +1,4 @@
+import type { Agent } from "node:http";
 import type { Duplex } from "node:stream";
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { KpushError } from "../errors.ts";
@@ -5,6 +6,12 @@ import type { Report } from "../events.ts";
 
 /** A byte stream to the registry. Each call opens (or takes a spare) connection of its own. */
 export type Connect = () => Promise<Duplex>;
+
+/** An http.Agent over {@link Connect}, whose sockets may be taken for another use. */
+export interface SocketAgent extends Agent {
+  /** Takes a socket that no request needs now, if there is one. */
+  takeIdle(): Duplex | undefined;
+}
 
 /** The one pod and port that new sockets go to. */
 export interface TunnelTarget {
@@ -52,7 +59,7 @@ export interface TunnelOptions {
 
 export interface Tunnel extends AsyncDisposable {
   connect: Connect;
-  /** Keeps this many unused sockets open for `connect()` from now on; 0 closes them. */
+  /** Keeps at least this many unused sockets open for `connect()` from now on; 0 closes all. */
   keepSpares(count: number): void;
   /**
    * The first error that ended a socket since the last `takeError()`, or the one that tells that the
