@@ -1,3 +1,4 @@
+import type { KubeObject } from "../../cluster/objects.ts";
 import { plain } from "../../image/text.ts";
 import type { ObjectAction } from "../../events.ts";
 import type { ObjectResult, PlannedObject } from "../types.ts";
@@ -13,13 +14,19 @@ const actions: Record<PlannedObject["action"], ObjectAction> = {
 
 /** What became, or with a dry run would become, of a planned object. */
 export function resultOf({ object, action, note }: PlannedObject): ObjectResult {
-  const { namespace, name } = object.metadata;
   const why = action === "recreate" ? `deleted and made anew: ${note ?? ""}` : note;
+  return objectResult(object, actions[action], why);
+}
+
+/** What became of one object. */
+export function objectResult(
+  { kind, metadata: { namespace, name } }: Pick<KubeObject, "kind" | "metadata">,
+  action: ObjectAction,
+  note?: string,
+): ObjectResult {
   return {
-    kind: object.kind,
+    ...{ kind, name, action },
     ...(namespace === undefined ? {} : { namespace }),
-    name,
-    action: actions[action],
-    ...(why === undefined ? {} : { note: plain(why, 300) }),
+    ...(note === undefined ? {} : { note: plain(note, 500) }),
   };
 }
