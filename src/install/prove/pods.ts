@@ -39,7 +39,7 @@ export async function createPods(
     const created = await Promise.allSettled(
       pods.slice(at, at + batch).map(async (body) => {
         const answer = await cluster.request("POST", path, { body, signal });
-        if (answer.status >= 300) throw notCreated(cluster, namespace, answer);
+        if (answer.status >= 300) throw notCreated(cluster, body.metadata, answer);
       }),
     );
     const failure = created.find(({ status }) => status === "rejected");
@@ -87,7 +87,11 @@ const timeOf = (event: KubeObject): string =>
   "";
 
 /** A 403 is the user's lack of a right, or that some rule of the cluster does not like the pod. */
-function notCreated(cluster: Cluster, namespace: string, answer: ApiAnswer): KpushError {
+function notCreated(
+  cluster: Cluster,
+  { namespace, name }: KubeObject["metadata"],
+  answer: ApiAnswer,
+): KpushError {
   const said = answerMessage(answer);
   const hint =
     "kpush install --no-verify leaves the proof out; --verify-nodes 0 proves the push alone";
@@ -96,9 +100,9 @@ function notCreated(cluster: Cluster, namespace: string, answer: ApiAnswer): Kpu
     mapping(answer.json)["reason"] === "Forbidden" &&
     !/ cannot create resource /.test(said);
   if (isRule) {
-    const message = `the cluster refuses the pods that prove a pull, in namespace ${namespace}: ${said}`;
+    const message = `the cluster refuses the pods that prove a pull, in namespace ${namespace ?? ""}: ${said}`;
     return new KpushError("INSTALL_REFUSED", message, { hint });
   }
-  const error = refusal(answer, cluster, "create", podsIn(namespace));
+  const error = refusal(answer, cluster, "create", { ...podsIn(namespace ?? ""), name });
   return answer.status === 403 ? new KpushError(error.code, error.message, { hint }) : error;
 }

@@ -34,8 +34,17 @@ export async function findInstallation(
   }
   const answers = await Promise.allSettled(asked);
   const refused = answers.filter((one) => one.status === "rejected");
-  if (refused[0] && refused.length === answers.length) throw refused[0].reason;
+  if (refused[0] && refused.length === answers.length) throw withGrant(refused[0].reason, namespaces[0] ?? "");
   throw await notInstalled(cluster, namespaces, namespace, signal);
+}
+
+/** A right to push alone is not enough to look at Deployments. */
+function withGrant(error: unknown, namespace: string): unknown {
+  if (!(error instanceof KpushError) || error.code !== "CLUSTER_FORBIDDEN") return error;
+  return new KpushError(error.code, error.message, {
+    hint: `an administrator lets you look with: kubectl create rolebinding kpush-view -n ${namespace} --clusterrole=view --user=YOU`,
+    cause: error,
+  });
 }
 
 /** Says where pushes go in its place, if they do. */

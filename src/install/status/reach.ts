@@ -39,7 +39,7 @@ export async function reach(
     signal.throwIfAborted();
     const silent = ended.aborted && `nothing came within ${Math.round(patience / 1000)} s`;
     const hint = error instanceof KpushError ? error.hint : undefined;
-    return [problem(`the registry does not answer a push: ${silent || messageOf(error)}`, hint)];
+    return [problem(`no push reaches the registry: ${silent || messageOf(error)}`, hint)];
   } finally {
     await registry[Symbol.asyncDispose]();
     await tunnel[Symbol.asyncDispose]();
