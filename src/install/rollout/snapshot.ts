@@ -84,7 +84,7 @@ function isOwnedBy({ metadata }: { metadata: object }, owner: KubeObject | undef
   );
 }
 
-/** Events about an object, the latest last. */
+/** What was said of an object by events, the latest last. */
 export function eventsOf(
   events: readonly KubeObject[],
   uid: string | undefined,
@@ -98,7 +98,9 @@ export function eventsOf(
         (reasons?.includes(text(reason) ?? "") ?? true),
     )
     .toSorted((a, b) => timeOf(a).localeCompare(timeOf(b)))
-    .flatMap(({ message }) => text(message) ?? []);
+    .flatMap(
+      ({ message }) => text(message)?.replace(/^\(combined from similar events\): /, "") ?? [],
+    );
 }
 
 const timeOf = ({ lastTimestamp, eventTime, metadata }: KubeObject): string =>

@@ -382,6 +382,14 @@ test.for(table)("%s is found", ([, scene, patience, says, hint]) => {
   expect(cause?.hint).toMatch(hint);
 });
 
+test("that the server put similar events together is not part of what they say", () => {
+  const combined = `(combined from similar events): ${refusedPod}it is Tuesday`;
+  const [cause] = diagnose(
+    snapshot({ ...lacking, events: [event("r", "FailedCreate", combined)] }),
+  );
+  expect(cause?.message).toBe("the cluster refuses the pods of the registry: it is Tuesday");
+});
+
 describe("what is normal is no cause:", () => {
   const made = event("r", "FailedCreate", `${refusedPod}exceeded quota`);
   const provisioning = { storageClassName: "late" };

@@ -47,10 +47,14 @@ export function schedulingCause(
     key: `${part} ${name} is not scheduled`,
     // Where any node will do, an autoscaler may be adding one.
     patience: part === "proxies" || isPort ? "short" : "long",
-    message: `${where} ${partTitle(part)}${port}: ${plain(message, 400)}`,
+    message: `${where} ${partTitle(part)}${port}: ${plain(withoutPreemption(message), 400)}`,
     hint: hint ?? `kubectl describe pod -n ${namespace} ${name}`,
   };
 }
+
+/** What the scheduler says of making room for the pod helps nobody here. */
+const withoutPreemption = (message: string): string =>
+  message.replace(/,? ?(no new claims to deallocate,? ?)?(preemption: .*)?$/s, "");
 
 /** The one node that the DaemonSet made a pod for. */
 function nodeOfProxy({ spec }: Pod): string | undefined {
