@@ -6,12 +6,12 @@ export const installOptions = {
   "image-pull-secret": {
     group: "Registry",
     value: "NAME",
-    help: "Secret of its namespace with the login for both images",
+    help: "Secret there with the login for both images",
   },
   config: {
     group: "Registry",
     value: "FILE",
-    help: "settings of the registry (YAML), merged into kpush's own",
+    help: "the registry's settings, merged into kpush's own",
   },
   "run-as-user": {
     group: "Registry",
@@ -27,7 +27,7 @@ export const installOptions = {
   "storage-class": {
     group: "Storage",
     value: "NAME",
-    help: "of the claim; the cluster's default unless given",
+    help: "of the claim; the default class unless given",
   },
   "node-access": {
     group: "Nodes",
@@ -76,8 +76,8 @@ export const installOptions = {
   },
   diff: { group: "Run", help: "print what would change" },
   "list-images": { group: "Run", help: "print the images that the nodes will need" },
-  wait: { group: "Run", help: "until all is ready; --wait=false does not" },
-  "no-verify": { group: "Run", help: "prove no push and no pull in the end" },
+  wait: { group: "Run", help: "until all is ready; --wait=false goes on at once" },
+  "no-verify": { group: "Run", help: "leave out the proof by a push and by pulls" },
   "verify-nodes": {
     group: "Run",
     value: "NUMBER",

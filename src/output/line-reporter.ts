@@ -8,10 +8,12 @@ import { stepLines } from "./step-lines.ts";
 export interface LineTimings {
   /** Between two lines of a push, at least. */
   push: number;
-  /** Between two lines of what is waited for, at least, where something has changed. */
+  /** Before a line of what is waited for, at least, where that has changed. */
   changed: number;
-  /** And where nothing has. */
+  /** And where it has not. */
   unchanged: number;
+  /** Between two looks at what is waited for. */
+  look: number;
 }
 
 /**
@@ -20,15 +22,28 @@ export interface LineTimings {
  */
 export function lineReporter(
   shown: Shown,
-  every: LineTimings = { push: 15_000, changed: 5000, unchanged: 60_000 },
+  every: LineTimings = { push: 15_000, changed: 5000, unchanged: 60_000, look: 1000 },
 ): Reporter {
   const { stderr, style, symbols, labelWidth, now } = shown;
   const lineOf = stepLines(shown);
   const progress = openProgress();
   const told = new Map<string, string>();
   let last = now();
-  const running = (label: string, text: string) =>
-    void stderr.write(`${stepLine(style.faint(symbols.running), label, text, labelWidth)}\n`);
+  let ticker: NodeJS.Timeout | undefined;
+  const running = (label: string, text: string) => {
+    last = now();
+    stderr.write(`${stepLine(style.faint(symbols.running), label, text, labelWidth)}\n`);
+  };
+  const look = () => {
+    const silent = now() - last;
+    const due = [...progress.waits()].filter(([label, text]) => {
+      return silent >= (told.get(label) === text ? every.unchanged : every.changed);
+    });
+    for (const [label, text] of due) {
+      told.set(label, text);
+      running(label, text);
+    }
+  };
   return {
     report(event) {
       progress.take(event, now());
@@ -36,21 +51,11 @@ export function lineReporter(
       if (line !== undefined) {
         stderr.write(line);
         last = now();
-        return;
-      }
-      const silent = now() - last;
-      if (event.type === "layer" && silent >= every.push) {
-        last = now();
-        for (const image of progress.images(last)) running(image.image, imageText(image));
-      } else if (event.type === "progress") {
-        const { label, text } = event;
-        if (silent < (told.get(label) === text ? every.unchanged : every.changed)) return;
-        last = now();
-        told.set(label, text);
-        running(label, text);
-      }
+      } else if (event.type === "layer" && now() - last >= every.push) {
+        for (const image of progress.images(now())) running(image.image, imageText(image));
+      } else if (event.type === "progress") ticker ??= setInterval(look, every.look);
     },
     passThrough: (chunk) => void stderr.write(chunk),
-    [Symbol.dispose]: () => undefined,
+    [Symbol.dispose]: () => clearInterval(ticker),
   };
 }

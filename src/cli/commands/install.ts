@@ -52,7 +52,7 @@ export const installCommand: Command = {
   variables: ["context", "namespace"],
   help: {
     namespace: "install here; kpush-system unless given",
-    timeout: "for the wait, and for the proof; 5m unless given",
+    timeout: "of the wait and of the proof; 5m unless given",
   },
   labels: ["unchanged"],
   async run(invocation, scene) {

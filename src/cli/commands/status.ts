@@ -18,7 +18,6 @@ export const statusCommand: Command = {
   ],
   options: [...accessOptions, ...commonOptions],
   variables: ["context", "namespace"],
-  help: { namespace: "of the registry; kpush-system unless given" },
   async run({ settings }, { context }) {
     const { status } = await import("../../install/status/status.ts");
     const { statusText } = await import("../../output/status.ts");

@@ -19,7 +19,10 @@ export const uninstallCommand: Command = {
   ],
   options: [...accessOptions, "delete-data", "dry-run", "timeout", "yes", ...commonOptions],
   variables: ["context", "namespace"],
-  help: { namespace: "of the registry; kpush-system unless given" },
+  help: {
+    namespace: "of the registry; kpush-system unless given",
+    "dry-run": "change nothing, and say what would be removed",
+  },
   labels: ["unchanged"],
   async run({ settings }, { io, context }) {
     const { uninstall } = await import("../../install/uninstall.ts");

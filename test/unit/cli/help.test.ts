@@ -7,6 +7,9 @@ import { runMain } from "./run-main.ts";
 const texts = [
   ["main.txt", ["--help"]],
   ["push.txt", ["push", "--help"]],
+  ["install.txt", ["install", "--help"]],
+  ["status.txt", ["status", "--help"]],
+  ["uninstall.txt", ["uninstall", "--help"]],
   ["tunnel.txt", ["tunnel", "--help"]],
   ["demo.txt", ["demo", "--help"]],
 ] as const;

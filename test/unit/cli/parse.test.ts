@@ -36,11 +36,29 @@ describe("command lines", () => {
     [["--as-group", "g", "a", "b"], "push", ["a", "b"], { "as-group": ["g"] }],
     [["--no-color", "a"], "push", ["a"], { "no-color": true }],
     [["-v", "-v", "a"], "push", ["a"], { verbose: true }],
-    [["--json=false", "a"], "push", ["a"], {}],
+    [["--json=false", "a"], "push", ["a"], { json: false }],
     [["--context", "007", "a"], "push", ["a"], { context: ["007"] }],
     [["tunnel", "--port", "5000"], "tunnel", [], { port: ["5000"] }],
     [["-n", "x", "tunnel"], "tunnel", [], { namespace: ["x"] }],
-    [["install", "x", "--wait"], "install", ["x"], {}],
+    [["doctor", "x", "--wait"], "doctor", ["x"], {}],
+    [["install", "--wait=false"], "install", [], { wait: false }],
+    [["install", "--wait=false", "--wait"], "install", [], { wait: true }],
+    [["install", "--dry-run"], "install", [], { "dry-run": ["client"] }],
+    [["--dry-run", "install"], "install", [], { "dry-run": ["client"] }],
+    [["install", "--dry-run=server"], "install", [], { "dry-run": ["server"] }],
+    [["install", "-oyaml"], "install", [], { output: ["yaml"] }],
+    [["install", "-yo", "json"], "install", [], { yes: true, output: ["json"] }],
+    [["install", "--run-as-user=0"], "install", [], { "run-as-user": ["0"] }],
+    [["--no-verify", "install"], "install", [], { "no-verify": true }],
+    [
+      ["install", "--allow-push", "user:a", "--allow-push=group:b"],
+      "install",
+      [],
+      { "allow-push": ["user:a", "group:b"] },
+    ],
+    [["uninstall", "--delete-data", "-y"], "uninstall", [], { "delete-data": true, yes: true }],
+    [["status", "-n", "x"], "status", [], { namespace: ["x"] }],
+    [["a", "--", "--dry-run"], "push", ["a", "--dry-run"], {}],
   ] as const)("%j", ([argv, command, words, given]) => {
     expect(read(...argv)).toEqual({ command, words, given });
   });
@@ -74,8 +92,39 @@ describe("usage errors", () => {
     [["--registry-port=-", "a"], '--registry-port: "-" is not a port number'],
     [["tunnel", "--port", "0"], '--port: "0" is not a port number from 1 to 65535'],
     [["-H", "x", "--docker-context", "y", "a"], "--host and --docker-context both name an engine"],
-    [["install"], "kpush cannot install a registry yet"],
-    [["status", "--help"], "kpush cannot tell a registry's status yet"],
+    [["doctor"], "kpush has no doctor yet"],
+    [["gc", "--help"], "kpush cannot collect a registry's garbage yet"],
+    [["install", "app:v1"], "kpush install takes no images"],
+    [
+      ["install", "--dry-run", "server"],
+      "kpush install takes no images; is --dry-run=server meant?",
+    ],
+    [["install", "--dry-run="], "--dry-run needs a value"],
+    [["install", "--dry-run=maybe"], '--dry-run: "maybe" is not client or server'],
+    [
+      ["install", "--dry-run", "--dry-run=server"],
+      "--dry-run is given 2 times; it takes one value",
+    ],
+    [["install", "-o", "wide"], '--output: "wide" is not yaml or json'],
+    [["install", "--node-access", "nodeport"], '--node-access: "nodeport" is not hostport, hostne'],
+    [["install", "--node-port", "0"], '--node-port: "0" is not a port number from 1 to 65535'],
+    [["install", "--run-as-user", "root"], '--run-as-user: "root" is not a user id'],
+    [["install", "--run-as-user", "4294967296"], '--run-as-user: "4294967296" is not a user id'],
+    [["install", "--verify-nodes", "0"], '--verify-nodes: "0" is not a number of nodes, 1 or more'],
+    [["install", "--wait=no"], "--wait takes no value"],
+    [["install", "-l", "app=x"], "kpush install has no option --selector"],
+    [["status", "--timeout", "1s"], "kpush status has no option --timeout"],
+    [["--delete-data", "a"], "kpush push has no option --delete-data"],
+    [["uninstall", "--diff"], "kpush uninstall has no option --diff"],
+    [["install", "-qv"], "--quiet and --verbose exclude each other"],
+    [["install", "-o", "yaml", "--diff"], "--output and --diff exclude each other"],
+    [["install", "-o", "yaml", "--json"], "--output and --json exclude each other"],
+    [["install", "-o", "yaml", "--list-images"], "--output and --list-images exclude each other"],
+    [["install", "--diff", "--list-images"], "--diff and --list-images exclude each other"],
+    [["install", "-o", "yaml", "--dry-run=server"], "--output and --dry-run=server exclude each"],
+    [["install", "-o", "yaml", "--replace-addon"], "--output and --replace-addon exclude each"],
+    [["install", "--no-verify", "--verify-nodes=1"], "--verify-nodes and --no-verify exclude each"],
+    [["install", "--wait=false", "--verify-nodes=1"], "--verify-nodes and --wait=false exclude"],
   ] as const)("%j", async ([argv, message]) => {
     const { status, stdout, stderr } = await runMain(argv);
     expect(stderr).toMatch(/^error: [^\n]*\nhint: [^\n]*\n$/);
@@ -110,7 +159,7 @@ describe("usage errors", () => {
   });
 });
 
-test.for(["install", "uninstall", "status", "doctor", "gc", "completion"])(
+test.for(["doctor", "gc", "completion"])(
   "%s is kept for later, and an image of this name can be pushed",
   async (word) => {
     const { status, stderr } = await runMain([word]);

@@ -1,15 +1,22 @@
 import { describe, expect, test } from "vitest";
+import { variablesOf } from "../../../src/cli/command.ts";
+import { installCommand } from "../../../src/cli/commands/install.ts";
 import { pushCommand } from "../../../src/cli/commands/push.ts";
+import { statusCommand } from "../../../src/cli/commands/status.ts";
 import { tunnelCommand } from "../../../src/cli/commands/tunnel.ts";
-import { variables } from "../../../src/cli/options.ts";
-import { clusterSettings, resolveSettings, type Given } from "../../../src/cli/settings.ts";
+import { uninstallCommand } from "../../../src/cli/commands/uninstall.ts";
+import { variables, type OptionName } from "../../../src/cli/options.ts";
+import { clusterSettings, resolveSettings } from "../../../src/cli/settings.ts";
+import type { Given } from "../../../src/cli/values.ts";
 
 const none: Given = new Map();
 const resolve = (given: Given, env = {}) => resolveSettings(given, pushCommand.options, env);
 
 test("nothing given leaves everything open", () => {
-  const settings = resolve(none);
-  expect(Object.values(settings).filter((value) => value !== undefined)).toEqual([
+  const settings = Object.entries(resolve(none)).filter(([name]) => name !== "install");
+  expect(
+    settings.map(([, value]): unknown => value).filter((value) => value !== undefined),
+  ).toEqual([
     ...[[], []], // groups and tags
     ...[false, false, false, false, false, false],
   ]);
@@ -110,3 +117,58 @@ test("use cases get what finds the cluster and its registry", () => {
     registryPort: undefined,
   });
 });
+
+describe("an installation", () => {
+  const choices = (...given: [OptionName, string[] | boolean][]) =>
+    resolveSettings(new Map(given), installCommand.options, {}).install;
+
+  test("waits and proves unless told otherwise, and leaves the rest to its defaults", () => {
+    const entries = Object.entries(choices()).filter(
+      ([, value]) => value !== undefined && value !== false,
+    );
+    expect(Object.fromEntries(entries)).toEqual({
+      wait: true,
+      verify: true,
+      allowFrom: [],
+      allowPush: [],
+      nodeSelector: [],
+    });
+  });
+
+  test.for<[OptionName, string, string, unknown]>([
+    ["run-as-user", "0", "runAsUser", 0],
+    ["node-access", "hostnetwork", "nodeAccess", "hostnetwork"],
+    ["node-port", "5001", "nodePort", 5001],
+    ["verify-nodes", "2", "verifyNodes", 2],
+    ["dry-run", "server", "dryRun", "server"],
+    ["output", "yaml", "output", "yaml"],
+    ["storage", "claim:old", "storage", "claim:old"],
+  ])("--%s %s", ([option, text, name, value]) => {
+    expect(choices([option, [text]])).toHaveProperty(name, value);
+  });
+
+  test("that is not waited for has no proof", () => {
+    expect(choices(["wait", false])).toMatchObject({ wait: false, verify: false });
+    expect(choices(["no-verify", true])).toMatchObject({ wait: true, verify: false });
+  });
+
+  test("has a list of what may be given again", () => {
+    const given = ["group:a", "user:b"];
+    expect(choices(["allow-push", given], ["toleration", ["key"]])).toMatchObject({
+      allowPush: given,
+      tolerations: ["key"],
+    });
+  });
+});
+
+test.for([installCommand, uninstallCommand, statusCommand])(
+  "$name reads the variables of the cluster, and not those of a push",
+  (command) => {
+    const env = { KPUSH_CONTEXT: "staging", KPUSH_NAMESPACE: "tools", KPUSH_TIMEOUT: "never" };
+    expect(resolveSettings(none, variablesOf(command), env)).toMatchObject({
+      context: "staging",
+      namespace: "tools",
+      timeout: undefined,
+    });
+  },
+);

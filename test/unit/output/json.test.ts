@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { KpushError } from "../../../src/errors.ts";
 import { Interrupted } from "../../../src/output/interrupted.ts";
 import { openJson } from "../../../src/output/json.ts";
@@ -40,11 +40,13 @@ test("one failed image does not hide the others", () => {
   const error = new KpushError("IMAGE_NOT_FOUND", "there is none", { hint: "docker images" });
   const document = openJson().document({ images: [pushed(), { image: "no:v1", error }] });
   expect(document.ok).toBe(false);
-  expect(document.images[0]).toMatchObject({ image: "myapp:dev", route: "daemon" });
-  expect(document.images[1]).toEqual({
-    image: "no:v1",
-    error: { code: "IMAGE_NOT_FOUND", message: "there is none", hint: "docker images" },
-  });
+  expect(document.images).toEqual([
+    expect.objectContaining({ image: "myapp:dev", route: "daemon" }),
+    {
+      image: "no:v1",
+      error: { code: "IMAGE_NOT_FOUND", message: "there is none", hint: "docker images" },
+    },
+  ]);
   expect(document.error).toBeUndefined();
 });
 
@@ -75,4 +77,38 @@ test("warnings and new starts are kept", () => {
     { message: "a tag moved", hint: "use the digest" },
     { message: "a:v1 starts over: the pod is gone" },
   ]);
+});
+
+describe("other commands", () => {
+  const uninstall = { context: "prod-eu", namespace: "kpush-system", objects: [] };
+
+  test("have a result of their name, and no images", () => {
+    const json = openJson();
+    json.take({ type: "warning", message: "no node is ready" });
+    expect(json.document({ document: { uninstall } })).toEqual({
+      version: 1,
+      ok: true,
+      uninstall,
+      warnings: [{ message: "no node is ready" }],
+    });
+  });
+
+  test("name the registry pod that they reached", () => {
+    const json = openJson();
+    json.take(registry);
+    expect(json.document({ document: { uninstall } })).toMatchObject({
+      registry: { pod: "kpush-registry-7d9fc" },
+    });
+  });
+
+  test("can do their work and still have an error", () => {
+    const error = new KpushError("NOT_HEALTHY", "the registry is not healthy");
+    expect(openJson().document({ document: { uninstall }, error })).toEqual({
+      version: 1,
+      ok: false,
+      uninstall,
+      warnings: [],
+      error: { code: "NOT_HEALTHY", message: "the registry is not healthy" },
+    });
+  });
 });

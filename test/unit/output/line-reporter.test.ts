@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import type { KpushEvent, PushedImage } from "../../../src/events.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { KpushEvent, ObjectAction, PushedImage } from "../../../src/events.ts";
 import { openReporter, type ReporterOptions } from "../../../src/output/reporter.ts";
 import { FakeTerminal } from "./fake-terminal.ts";
 import { engine, pushed, registry } from "./events.ts";
@@ -165,4 +165,87 @@ test("on a terminal nothing is redrawn where a command writes to stdout itself",
     reporter.report(registry);
   }
   expect(terminal.raw).toBe("✔ registry  kpush-system/kpush-registry-7d9fc in context prod-eu\n");
+});
+
+describe("objects", () => {
+  const object = (action: ObjectAction, note?: string): KpushEvent => ({
+    ...{ type: "object", action, kind: "Deployment", namespace: "kpush-system", name: "r" },
+    ...(note !== undefined && { note }),
+  });
+
+  test("are a line each, in line", () => {
+    const events = [object("created"), object("unchanged"), object("kept", "it has the images")];
+    expect(lines(events, { images: [], labels: ["unchanged"] })).toBe(`\
+✔ created    deployment kpush-system/r
+✔ unchanged  deployment kpush-system/r
+✔ kept       deployment kpush-system/r - it has the images
+`);
+  });
+
+  test("of no namespace have none", () => {
+    const namespace: KpushEvent = {
+      ...{ type: "object", action: "removed", kind: "Namespace", name: "kpush-system" },
+    };
+    expect(lines([namespace])).toBe("✔ removed    namespace kpush-system\n");
+  });
+});
+
+test("a step is a line", () => {
+  expect(lines([{ type: "step", label: "proof", text: "pulled on 2 nodes" }])).toBe(
+    "✔ proof      pulled on 2 nodes\n",
+  );
+});
+
+describe("what is waited for", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  const pulling = { type: "progress", label: "registry", text: "0 of 1 ready: pulling" } as const;
+  const starting = { ...pulling, text: "0 of 1 ready: starting" };
+
+  /** Reports each event at its second; returns what was written until the last second. */
+  function watch(events: Record<number, KpushEvent>, seconds: number): string {
+    let text = "";
+    const stderr = { write: (chunk: string | Uint8Array) => (text += String(chunk)) };
+    using reporter = openReporter({
+      ...{ stderr, env: {}, platform: "linux", images: [], now: () => Date.now() },
+      ...{ quiet: false, verbose: false, json: false, noColor: false, still: false },
+    });
+    for (let second = 0; second <= seconds; second += 1) {
+      const event = events[second];
+      if (event) reporter.report(event);
+      vi.advanceTimersByTime(1000);
+    }
+    return text;
+  }
+
+  test("says nothing where it is soon over", () => {
+    const done: KpushEvent = { type: "step", label: "registry", text: "ready" };
+    expect(watch({ 0: pulling, 2: starting, 3: done }, 100)).toBe("✔ registry  ready\n");
+  });
+
+  test("is shown when it has changed, and not more often than every five seconds", () => {
+    expect(watch({ 0: pulling, 1: starting, 6: pulling, 7: starting }, 50)).toBe(
+      "• registry  0 of 1 ready: starting\n",
+    );
+    expect(watch({ 0: pulling, 6: starting }, 50)).toBe(
+      "• registry  0 of 1 ready: pulling\n• registry  0 of 1 ready: starting\n",
+    );
+  });
+
+  test("is shown again now and then, as CI systems end what is silent", () => {
+    const line = "• registry  0 of 1 ready: pulling\n";
+    expect(watch({ 0: pulling }, 60)).toBe(line);
+    expect(watch({ 0: pulling }, 130)).toBe(line.repeat(3));
+  });
+
+  test("stands in a line each, where it is several things", () => {
+    const nodes: KpushEvent = { type: "progress", label: "nodes", text: "0 of 2 ready" };
+    expect(watch({ 0: pulling, 1: nodes }, 20)).toBe(
+      "• registry  0 of 1 ready: pulling\n• nodes     0 of 2 ready\n",
+    );
+  });
+
+  test("ends with the phase that it belongs to", () => {
+    expect(watch({ 0: pulling, 1: { type: "phase", text: "proving" } }, 100)).toBe("");
+  });
 });

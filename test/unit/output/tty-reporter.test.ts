@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import type { KpushEvent } from "../../../src/events.ts";
+import { describe, expect, test } from "vitest";
+import type { KpushEvent, ObjectAction } from "../../../src/events.ts";
 import { styleFor, symbolsFor } from "../../../src/output/terminal.ts";
 import { ttyReporter } from "../../../src/output/tty-reporter.ts";
 import { engine, pushed, registry } from "./events.ts";
@@ -19,10 +19,10 @@ const steps = `\
 ✔ engine     Docker 28.5.2 at unix:///run/d.sock
 `;
 
-function open(terminal: FakeTerminal, color = false, patience = 0) {
+function open(terminal: FakeTerminal, color = false, patience = 0, verbose = false) {
   const shown = {
     stderr: terminal,
-    verbose: false,
+    verbose,
     several: false,
     now: () => performance.now(),
     style: styleFor(color),
@@ -109,4 +109,68 @@ test("without color nothing is colored, the spinner neither", async () => {
   }
   // eslint-disable-next-line no-control-regex -- colors are what is looked for
   expect(terminal.raw).not.toMatch(/\u001b\[[\d;]*m/);
+});
+
+describe("objects", () => {
+  const object = (action: ObjectAction, name: string, note?: string): KpushEvent => ({
+    ...{ type: "object", action, kind: "Service", name },
+    ...(note !== undefined && { note }),
+  });
+  const step: KpushEvent = { type: "step", label: "registry", text: "ready" };
+
+  /** What stands on the terminal after these events. */
+  function shown(events: readonly KpushEvent[], verbose = false): string {
+    const terminal = new FakeTerminal();
+    {
+      using reporter = open(terminal, false, 60_000, verbose);
+      for (const event of events) reporter.report(event);
+    }
+    return terminal.raw;
+  }
+
+  const all = [
+    object("unchanged", "a"),
+    object("changed", "b"),
+    object("unchanged", "c"),
+    object("unchanged", "d", "it is yours"),
+    step,
+  ];
+
+  test("that are unchanged are counted, and what is said of one is said", () => {
+    expect(shown(all)).toBe(`\
+✔ changed    service b
+✔ unchanged  service d - it is yours
+✔ unchanged  2 objects
+✔ registry   ready
+`);
+  });
+
+  test("that are unchanged are listed with -v", () => {
+    expect(shown(all, true)).toBe(`\
+✔ unchanged  service a
+✔ changed    service b
+✔ unchanged  service c
+✔ unchanged  service d - it is yours
+✔ registry   ready
+`);
+  });
+
+  test("are counted by what became of them, also where nothing follows", () => {
+    const absent = [object("unchanged", "a"), object("absent", "b"), object("absent", "c")];
+    expect(shown(absent)).toBe("✔ unchanged  service a\n✔ absent     2 objects\n");
+  });
+});
+
+test("what is waited for is drawn in a line each, and gone with its step", async () => {
+  const terminal = new FakeTerminal();
+  terminal.columns = 24;
+  using reporter = open(terminal);
+  reporter.report({ type: "phase", text: "waiting" });
+  reporter.report({ type: "progress", label: "registry", text: "0 of 1 ready: pulling image" });
+  reporter.report({ type: "progress", label: "nodes", text: "1 of 2" });
+  await terminal.shows(/^\S registry {2}0 of 1 re\w*…\n {2}nodes {5}1 of 2$/);
+  reporter.report({ type: "step", label: "registry", text: "ready" });
+  await terminal.shows(/^✔ registry {3}ready\n\S nodes {2}1 of 2$/);
+  reporter.report({ type: "step", label: "nodes", text: "ready" });
+  await terminal.shows(/ready\n✔ nodes {6}ready\n\S waiting …$/);
 });
