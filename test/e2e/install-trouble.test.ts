@@ -56,6 +56,8 @@ async function scene(
   });
   const events: KpushEvent[] = [];
   const report = (event: KpushEvent) => events.push(event);
+  // One of an earlier run may still be on its way out.
+  await kubectl(["delete", "namespace", namespace, "--ignore-not-found"]);
   await apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } }]);
   return {
     ...{ namespace, settings, events },
