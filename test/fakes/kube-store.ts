@@ -42,7 +42,7 @@ export interface KubeStore {
 }
 
 const kinds =
-  "ConfigMap DaemonSet Deployment Event Namespace NetworkPolicy Node PersistentVolumeClaim Pod ReplicationController Role RoleBinding Secret Service StorageClass";
+  "ConfigMap DaemonSet Deployment Event Namespace NetworkPolicy Node PersistentVolumeClaim Pod ReplicaSet ReplicationController Role RoleBinding Secret Service StorageClass";
 const kindOf = new Map(kinds.split(" ").map((kind) => [resourceOf(kind), kind]));
 const verbs: Record<string, string> = { POST: "create", PATCH: "patch", DELETE: "delete" };
 const objectPath =
