@@ -73,11 +73,15 @@ async function change(
   const { object, live, action } = planned;
   const ref = refOf(object);
   if (action === "keep" || action === "skip") return resultOf(planned);
-  if (action === "remove" || action === "recreate") {
-    await deleteObject(cluster, ref, { uid: live?.metadata.uid, foreground: true, signal });
-    if (action === "remove") return resultOf(planned);
+  const { uid } = live?.metadata ?? {};
+  if (action === "remove") {
+    await deleteObject(cluster, ref, { uid, signal });
+    return resultOf(planned);
+  }
+  if (action === "recreate") {
+    await deleteObject(cluster, ref, { uid, foreground: true, signal });
     report({ type: "phase", text: `waiting until the old ${titleOf(ref)} is gone` });
-    await untilGone(cluster, ref, live?.metadata.uid, signal, polling);
+    await untilGone(cluster, ref, uid, signal, polling);
   }
   const strategy = action === "change" && strategyPatch(planned);
   if (strategy) {

@@ -15,7 +15,7 @@ import { keyOf } from "./ownership.ts";
 import { refusedError } from "./refusals.ts";
 import { withSecret } from "./secret.ts";
 import { settle } from "./settle.ts";
-import { liveOf, tryOut } from "./try-out.ts";
+import { keepingClass, liveOf, tryOut } from "./try-out.ts";
 
 type Run = Pick<InstallRun, "forceConflicts" | "takeOwnership">;
 
@@ -43,8 +43,8 @@ export async function planObjects(
   ]);
   const tried = await Promise.all(
     answers.map(async ({ object, answer }) => {
-      const known = ours.get(keyOf(object));
-      return { object, answer, live: known ?? (await liveOf(cluster, object, answer, signal)) };
+      const live = ours.get(keyOf(object)) ?? (await liveOf(cluster, object, answer, signal));
+      return keepingClass(cluster, { object, answer, live }, run, signal);
     }),
   );
   const wanted = withoutForeignNamespace(tried);

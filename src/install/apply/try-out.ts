@@ -2,7 +2,8 @@ import { getObject, refOf, type KubeObject } from "../../cluster/objects.ts";
 import { applyObject, createObject } from "../../cluster/object-writes.ts";
 import type { ApiAnswer, Cluster } from "../../cluster/types.ts";
 import type { InstallRun } from "../types.ts";
-import type { Written } from "./conflicts.ts";
+import { mapping } from "../../cluster/values.ts";
+import { isConflict, type Written } from "./conflicts.ts";
 import { isForbidden } from "./refusals.ts";
 
 /** An object beside what is there, and the answer to its dry run. */
@@ -38,4 +39,24 @@ export async function liveOf(
   const tellsOfOne = [200, 403, 409, 422].includes(answer.status) && !isForbidden(answer);
   if (!tellsOfOne || object.kind === "Secret" || object.kind === "Namespace") return undefined;
   return getObject(cluster, refOf(object), signal);
+}
+
+/**
+ * Tries a claim again with the class that it has, where none is asked for: apply would take out a class
+ * that it set before, and that is refused.
+ */
+export async function keepingClass(
+  cluster: Pick<Cluster, "request">,
+  tried: Tried,
+  run: Pick<InstallRun, "forceConflicts">,
+  signal: AbortSignal,
+): Promise<Tried> {
+  const { object, live, answer } = tried;
+  const { storageClassName } = mapping(live?.["spec"]);
+  const spec = mapping(object["spec"]);
+  const isRefused = answer.status >= 400 && !isForbidden(answer) && !isConflict(answer);
+  if (object.kind !== "PersistentVolumeClaim" || !isRefused) return tried;
+  if (storageClassName === undefined || spec["storageClassName"] !== undefined) return tried;
+  const same = { ...object, spec: { ...spec, storageClassName } };
+  return { ...(await tryOut(cluster, same, run, signal)), live };
 }
