@@ -45,6 +45,8 @@ export async function uninstall(
   using cluster = await openCluster(options, surroundings, report, signal);
   const limit = AbortSignal.timeout(timeout);
   const either = AbortSignal.any([signal, limit]);
+  const where = `namespace ${namespace} in context ${plain(cluster.context, 200)}`;
+  report({ type: "step", label: "cluster", text: where });
   try {
     const objects = await removeAll(cluster, { ...options, namespace }, either, report, polling);
     if (options.namespace === undefined && objects.every(({ action }) => action === "absent"))
@@ -103,7 +105,7 @@ function remover(
     const { uid } = object.metadata;
     if (!dryRun) await deleteObject(cluster, refOf(object), { uid, foreground: true, signal });
     if (!dryRun && wait) await untilGone(cluster, refOf(object), uid, signal, polling);
-    return objectResult(object, "removed");
+    return objectResult(object, "removed", dryRun ? "dry run: nothing was changed" : undefined);
   };
 }
 
