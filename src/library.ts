@@ -102,6 +102,10 @@ export interface UninstallLibraryOptions extends LibrarySurroundings, ClusterCho
   deleteData?: boolean;
   /** Changes nothing. */
   dryRun?: boolean;
+  /** Waits until all is gone; true unless given. */
+  wait?: boolean;
+  /** Milliseconds; five minutes unless given. */
+  timeout?: number;
 }
 
 /** Which registry to tell the status of. */
