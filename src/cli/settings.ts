@@ -84,6 +84,11 @@ export function accessSettings(
   return { kubeconfig, context, as, asGroup, asUid, namespace };
 }
 
+/** The time limit of what has one unless told otherwise: none given is the usual one, and 0 is none. */
+export function patienceOf({ timeout }: Settings, given: Given): number | undefined {
+  return timeout === undefined && given.has("timeout") ? 2 ** 31 - 1 : timeout;
+}
+
 /** What cluster and registry are found by, as the use cases take it. */
 export function clusterSettings(settings: Settings): ClusterOptions & RegistryOptions {
   const { selector, registryPort } = settings;

@@ -1,7 +1,7 @@
 import type { Command, CommandResult, Invocation, Scene } from "../command.ts";
 import { consent } from "../confirm.ts";
 import { accessOptions, commonOptions } from "../options.ts";
-import { accessSettings } from "../settings.ts";
+import { accessSettings, patienceOf } from "../settings.ts";
 
 /** `kpush install`. */
 export const installCommand: Command = {
@@ -80,9 +80,7 @@ async function print(invocation: Invocation, { context }: Scene): Promise<Comman
 }
 
 function optionsOf({ settings, given }: Invocation) {
-  // As for kubectl, no time is no limit.
-  const endless = given.has("timeout") && settings.timeout === undefined;
-  const timeout = endless ? 2 ** 31 - 1 : settings.timeout;
+  const timeout = patienceOf(settings, given);
   return { ...accessSettings(settings), ...settings.install, timeout };
 }
 

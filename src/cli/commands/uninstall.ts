@@ -3,7 +3,7 @@ import type { UninstallResult } from "../../results.ts";
 import type { Command } from "../command.ts";
 import { consent } from "../confirm.ts";
 import { accessOptions, commonOptions } from "../options.ts";
-import { accessSettings } from "../settings.ts";
+import { accessSettings, patienceOf } from "../settings.ts";
 
 /** `kpush uninstall`. */
 export const uninstallCommand: Command = {
@@ -24,10 +24,10 @@ export const uninstallCommand: Command = {
     "dry-run": "change nothing, and say what would be removed",
   },
   labels: ["unchanged"],
-  async run({ settings }, { io, context }) {
+  async run({ settings, given }, { io, context }) {
     const { uninstall } = await import("../../install/uninstall.ts");
     const { deleteData, dryRun } = settings.install;
-    const { timeout } = settings;
+    const timeout = patienceOf(settings, given);
     const options = { ...accessSettings(settings), deleteData, timeout };
     if (deleteData && !dryRun && !settings.yes) {
       // Asked only about what is there, and of the cluster that it is in.
