@@ -23,9 +23,6 @@ export const httpSecretKey = "secret";
 /** Port of the registry's container and of its Service. */
 export const registryPort = 5000;
 
-/** Path that a node proxy answers by itself, whether or not it reaches the registry. */
-export const nodeProxyPath = "/kpush-node-proxy";
-
 export const labels = {
   name: "app.kubernetes.io/name",
   instance: "app.kubernetes.io/instance",
@@ -39,6 +36,8 @@ export const labels = {
 export const annotations = {
   /** What nodes put in front of a repository. */
   pullAddress: "kpush.dev/pull-address",
+  /** Uid and generation of the workloads that the last proof was made of. */
+  proved: "kpush.dev/proved",
   /** SHA-256 of the configuration that a pod started with. */
   configHash: "kpush.dev/config-hash",
 } as const;

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../cluster/objects.ts";
-import { annotations, pullAddressOf } from "../names.ts";
+import { annotations, names, pullAddressOf } from "../names.ts";
 import type { InstallSettings, Storage } from "../types.ts";
 import { manifest, type ConfigMap, type Workload } from "./manifests.ts";
 import { setPods } from "./pods.ts";
@@ -37,7 +37,7 @@ export function registryDeployment(settings: InstallSettings): KubeObject {
 function volumeOf(storage: Storage): object {
   switch (storage.kind) {
     case "pvc":
-      return { persistentVolumeClaim: { claimName: "kpush-registry-data" } };
+      return { persistentVolumeClaim: { claimName: names.registryData } };
     case "claim":
       return { persistentVolumeClaim: { claimName: storage.name } };
     case "emptydir":
