@@ -1,32 +1,137 @@
 import type { KubeObject } from "../cluster/objects.ts";
+import { openCluster } from "../cluster/open.ts";
+import type { Cluster } from "../cluster/types.ts";
 import type { Context } from "../push/types.ts";
-import type { InstallOptions, InstallResult, InstallRun } from "./types.ts";
+import { applyObjects } from "./apply/apply.ts";
+import { diffText } from "./apply/diff.ts";
+import { installedStorage, keepStorage, readInstalled, type Installed } from "./installed.ts";
+import { pullAddressOf } from "./names.ts";
+import { isProved, recordProof } from "./proof-record.ts";
+import type { Proof } from "./prove/prove.ts";
+import { render } from "./render/render.ts";
+import { dryResults } from "./dry-run.ts";
+import { readSettings } from "./settings.ts";
+import { planStage, proofStage, waitStage, type Stage } from "./stages.ts";
+import type { InstallOptions, InstallResult, InstallRun, PlannedObject } from "./types.ts";
 
 /** What an installation works with; `confirm` asks the user, where there is one. */
 export interface InstallContext extends Context {
   confirm?: ((question: string) => Promise<boolean>) | undefined;
 }
 
-/** Sketch: installs or upgrades. */
-export function install(
-  _options: InstallOptions & InstallRun,
-  _context: InstallContext,
+type Options = InstallOptions & InstallRun;
+
+/**
+ * Sets a registry up in the cluster, or upgrades it: plans, applies, waits, and proves that it takes a
+ * push and that nodes pull from it. Running it again after any failure goes on where that one ended.
+ *
+ * @throws KpushError `USAGE`, `INSTALL_*`, `ROLLOUT_FAILED`, `TIMEOUT`, `REGISTRY_*`,
+ *   `NODE_PULL_FAILED`, `KUBECONFIG_*`, `CLUSTER_*`; when `context.signal` is aborted, its reason
+ */
+export async function install(options: Options, context: InstallContext): Promise<InstallResult> {
+  const { surroundings, report, signal } = context;
+  const first = await readSettings(options, surroundings.cwd);
+  using cluster = await openCluster(options, surroundings, report, signal);
+  const { namespace } = first;
+  const where = `namespace ${namespace} in context ${cluster.context}`;
+  report({ type: "step", label: "cluster", text: where });
+  if (options.dryRun === "client") {
+    const objects = dryResults(render(first), "client", report);
+    return resultOf(cluster, first, objects, undefined);
+  }
+  if (options.replaceAddon) {
+    const { replaceAddon } = await import("./addon/replace.ts");
+    return await replaceAddon(cluster, options, context);
+  }
+  report({ type: "phase", text: "comparing with what is installed" });
+  const installed = await readInstalled(cluster, namespace, signal);
+  warnOfMove(options, installed, context);
+  const settings = await readSettings(keepStorage(options, installed), surroundings.cwd);
+  const stage: Stage = { cluster, settings, run: options, context };
+  return await carryOut(stage, options, installed);
+}
+
+async function carryOut(
+  stage: Stage,
+  options: Options,
+  installed: Installed,
 ): Promise<InstallResult> {
-  throw new Error("not yet");
+  const { cluster, context } = stage;
+  const { report, signal } = context;
+  const { planned, settings } = await planStage(stage, installed);
+  if (options.dryRun === "server")
+    return resultOf(cluster, settings, dryResults(planned, "server", report), undefined);
+  const chosen: Stage = { ...stage, settings };
+  const objects = await applyObjects(cluster, planned, options, context);
+  if (options.wait === false) return resultOf(cluster, settings, objects, undefined);
+  await waitStage(chosen);
+  const stands = planned.every(isKept) && isProved(installed);
+  if (stands && options.verify !== false && options.verifyNodes === undefined)
+    report({ type: "step", label: "proof", text: "stands: nothing has changed since it was made" });
+  if (options.verify === false || (stands && options.verifyNodes === undefined))
+    return resultOf(cluster, settings, objects, undefined);
+  const proof = await proofStage(chosen, options);
+  if (options.verifyNodes === undefined) {
+    const now = await readInstalled(cluster, settings.namespace, signal);
+    await recordProof(cluster, now, signal);
+  }
+  return resultOf(cluster, settings, objects, proof);
 }
 
-/** Sketch: what `-o` prints; makes no request. */
-export function renderInstall(
-  _options: InstallOptions,
-  _context: Pick<Context, "surroundings">,
+const isKept = ({ action }: PlannedObject): boolean => action === "keep" || action === "skip";
+
+/** @param proof - undefined where none was made in this run */
+export function resultOf(
+  { context }: Cluster,
+  settings: Stage["settings"],
+  objects: InstallResult["objects"],
+  proof: Proof | undefined,
+): InstallResult {
+  return {
+    context,
+    namespace: settings.namespace,
+    pullAddress: pullAddressOf(settings),
+    objects,
+    provedNodes: proof?.nodes,
+    provedDigest: proof?.digest,
+  };
+}
+
+/** Whoever names another storage gets it; but the images do not move with it. */
+function warnOfMove(options: Options, installed: Installed, { report }: Context): void {
+  const { storage: before } = installedStorage(installed);
+  const { storage: wanted } = options;
+  const isOther = wanted !== undefined && before !== undefined && wanted !== before;
+  if (isOther && installed.deployment) {
+    const left = before === "emptydir" ? "are lost" : "stay there, and are not in the new one";
+    report({
+      type: "warning",
+      message: `the storage changes from ${before} to ${wanted}: images that were pushed so far ${left}`,
+    });
+  }
+  if ((wanted ?? before) === "emptydir" && !isOther && !installed.deployment)
+    report({
+      type: "warning",
+      message: "an emptyDir keeps its images as long as the pod is on its node, and no longer",
+      hint: "push them again when it has moved, or use --storage pvc",
+    });
+}
+
+/** The objects that the options come to, as `-o` prints them; asks no cluster. */
+export async function renderInstall(
+  options: InstallOptions,
+  { surroundings }: Pick<Context, "surroundings">,
 ): Promise<KubeObject[]> {
-  throw new Error("not yet");
+  return render(await readSettings(options, surroundings.cwd));
 }
 
-/** Sketch: what `--diff` prints. */
-export function diffInstall(
-  _options: InstallOptions & InstallRun,
-  _context: Context,
-): Promise<string> {
-  throw new Error("not yet");
+/** What would change, as lines marked `-` and `+`; changes nothing. `""` where nothing would. */
+export async function diffInstall(options: Options, context: Context): Promise<string> {
+  const { surroundings, report, signal } = context;
+  const first = await readSettings(options, surroundings.cwd);
+  using cluster = await openCluster(options, surroundings, report, signal);
+  const installed = await readInstalled(cluster, first.namespace, signal);
+  const settings = await readSettings(keepStorage(options, installed), surroundings.cwd);
+  const { planned } = await planStage({ cluster, settings, run: options, context }, installed);
+  return diffText(planned);
 }

@@ -39,14 +39,22 @@ export async function openSession(options: SessionOptions, context: Context): Pr
   report({ type: "phase", text: "finding the registry" });
   const cluster = await openCluster(options, surroundings, report, signal);
   try {
-    return await reachRegistry(cluster, options, context);
+    const session = await reachRegistry(cluster, options, context);
+    const closeSession = session[Symbol.asyncDispose].bind(session);
+    const close = async () => {
+      await closeSession();
+      cluster[Symbol.dispose]();
+    };
+    // Its getters tell of the pod that replaced a lost one: they must not be read once and for all.
+    return Object.defineProperty(session, Symbol.asyncDispose, { value: close });
   } catch (error) {
     cluster[Symbol.dispose]();
     throw error;
   }
 }
 
-async function reachRegistry(
+/** {@link openSession} in a cluster that is open already, and stays open when the session is closed. */
+export async function reachRegistry(
   cluster: Cluster,
   options: SessionOptions,
   { surroundings, report, signal }: Context,
@@ -129,7 +137,6 @@ async function reachRegistry(
     async [Symbol.asyncDispose]() {
       await registry[Symbol.asyncDispose]();
       await tunnel[Symbol.asyncDispose]();
-      cluster[Symbol.dispose]();
     },
   };
 }
