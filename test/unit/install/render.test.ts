@@ -19,7 +19,7 @@ const childOf = (value: unknown, key: string) =>
 
 /** The value at a path such as `spec.template.spec.containers.0.image`. */
 const at = (object: KubeObject | undefined, path: string): unknown =>
-  path.split(".").reduce<unknown>((value, key) => mapping(value)[key], object);
+  path.split(".").reduce<unknown>((value, key) => childOf(value, key), object);
 
 const pod = (objects: KubeObject[], kind: "Deployment" | "DaemonSet", path: string) =>
   at(find(objects, kind), `spec.template.${path}`);
