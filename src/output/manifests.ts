@@ -1,6 +1,7 @@
+import { stringify } from "yaml";
+
 /** Objects as a stream of YAML documents, for kubectl, Argo CD and Flux. */
-export async function yamlText(objects: readonly object[]): Promise<string> {
-  const { stringify } = await import("yaml");
+export function yamlText(objects: readonly object[]): string {
   // Quoted is what either version of YAML would take for something other than a text; kubectl reads 1.1.
   const options = { compat: "yaml-1.1", lineWidth: 0, aliasDuplicateObjects: false } as const;
   return objects.map((object) => stringify(object, options)).join("---\n");

@@ -76,7 +76,7 @@ async function print(invocation: Invocation, { context }: Scene): Promise<Comman
   const objects = await renderInstall(optionsOf(invocation), context);
   const { listImages, output } = invocation.settings.install;
   if (listImages) return only(imagesText(objects));
-  return only(output === "json" ? jsonText(objects) : await yamlText(objects));
+  return only(output === "json" ? jsonText(objects) : yamlText(objects));
 }
 
 function optionsOf({ settings, given }: Invocation) {

@@ -8,16 +8,16 @@ const pod = (...images: string[]) => ({
   spec: { template: { spec: { containers: images.map((image) => ({ name: "c", image })) } } },
 });
 
-test("YAML is a stream of documents, in order", async () => {
+test("YAML is a stream of documents, in order", () => {
   const objects = [{ kind: "A", data: { text: "one\n\ntwo\n" } }, { kind: "B" }];
-  const text = await yamlText(objects);
+  const text = yamlText(objects);
   expect(text).toBe("kind: A\ndata:\n  text: |\n    one\n\n    two\n---\nkind: B\n");
   expect(loadAll(text)).toEqual(objects);
 });
 
-test("nothing is shortened by anchors, and no line is broken", async () => {
+test("nothing is shortened by anchors, and no line is broken", () => {
   const shared = { app: "x" };
-  const text = await yamlText([{ a: shared, b: shared, long: "word ".repeat(50).trim() }]);
+  const text = yamlText([{ a: shared, b: shared, long: "word ".repeat(50).trim() }]);
   expect(text).toBe(
     `a:\n  app: x\nb:\n  app: x\nlong: ${"word word word word word ".repeat(10).trim()}\n`,
   );
@@ -38,8 +38,8 @@ test.for([
   "12:30",
   "=",
   "",
-])("%s stays a text in both versions of YAML", async (value) => {
-  const text = await yamlText([{ value }]);
+])("%s stays a text in both versions of YAML", (value) => {
+  const text = yamlText([{ value }]);
   expect(load(text)).toEqual({ value });
   expect(parse(text, { version: "1.1" })).toEqual({ value });
   expect(parse(text, { version: "1.2" })).toEqual({ value });
