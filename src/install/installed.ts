@@ -10,6 +10,8 @@ export interface Installed {
   proxies: KubeObject | undefined;
   /** kpush's own claim; it outlives an uninstall. */
   claim: KubeObject | undefined;
+  /** The registry's ConfigMap. */
+  config: KubeObject | undefined;
   /** The Namespace itself. */
   space: KubeObject | undefined;
 }
@@ -21,13 +23,14 @@ export async function readInstalled(
   signal: AbortSignal,
 ): Promise<Installed> {
   const get = (ref: ObjectRef & { name: string }) => ifAllowed(getObject(cluster, ref, signal));
-  const [deployment, proxies, claim, space] = await Promise.all([
+  const [deployment, proxies, claim, config, space] = await Promise.all([
     get({ apiVersion: "apps/v1", kind: "Deployment", namespace, name: names.registry }),
     get({ apiVersion: "apps/v1", kind: "DaemonSet", namespace, name: names.nodeProxy }),
     get({ apiVersion: "v1", kind: "PersistentVolumeClaim", namespace, name: names.registryData }),
+    get({ apiVersion: "v1", kind: "ConfigMap", namespace, name: names.registryConfig }),
     get({ apiVersion: "v1", kind: "Namespace", name: namespace }),
   ]);
-  return { deployment, proxies, claim, space };
+  return { deployment, proxies, claim, config, space };
 }
 
 /**

@@ -7,31 +7,33 @@ import type { Installed } from "./installed.ts";
 const manager = "kpush-proof";
 
 /** Whether a proof was made of what is there now. */
-export function isProved({ deployment, proxies }: Installed): boolean {
-  return (
-    deployment !== undefined &&
-    deployment.metadata.annotations?.[annotations.proved] === stateOf({ deployment, proxies })
-  );
+export function isProved(installed: Installed): boolean {
+  const proved = installed.config?.metadata.annotations?.[annotations.proved];
+  return installed.deployment !== undefined && proved === stateOf(installed);
 }
 
-/** Notes on the Deployment that what is there now was proved; without the right to it, it is not. */
+/**
+ * Notes on the registry's ConfigMap that what is there now was proved; without the right to it, it is
+ * not. On the Deployment itself it would count as a change of that.
+ */
 export async function recordProof(
   cluster: Cluster,
-  { deployment, proxies }: Pick<Installed, "deployment" | "proxies">,
+  installed: Installed,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!deployment) return;
-  const proved = stateOf({ deployment, proxies });
-  await cluster.request("PATCH", `${pathOf(refOf(deployment))}?fieldManager=${manager}`, {
-    body: { metadata: { annotations: { [annotations.proved]: proved } } },
+  const { config } = installed;
+  if (!config) return;
+  await cluster.request("PATCH", `${pathOf(refOf(config))}?fieldManager=${manager}`, {
+    body: { metadata: { annotations: { [annotations.proved]: stateOf(installed) } } },
     contentType: "application/merge-patch+json",
     signal,
   });
 }
 
-/** The server counts a generation up with each change of a spec, and makes a uid for each new object. */
-function stateOf({ deployment, proxies }: Pick<Installed, "deployment" | "proxies">): string {
-  const of = (object = deployment) =>
-    `${object?.metadata.uid ?? ""}/${object?.metadata.generation ?? 0}`;
-  return proxies ? `${of(deployment)} ${of(proxies)}` : of(deployment);
+/** The server counts a generation up with each change of a workload, and makes a uid for each new one. */
+function stateOf({ deployment, proxies }: Installed): string {
+  const workloads = [deployment, proxies].filter((workload) => workload !== undefined);
+  return workloads
+    .map(({ metadata: { uid = "", generation = 0 } }) => `${uid}/${generation}`)
+    .join(" ");
 }
