@@ -22,7 +22,7 @@ export function onlooker(
   signal: AbortSignal,
 ): Look {
   let claim: string | undefined;
-  let isPending = false;
+  let isBound = false;
   let known: Map<string, string | undefined> | undefined;
 
   const list = async (apiVersion: string, kind: string, query: Record<string, string>) =>
@@ -36,11 +36,11 @@ export function onlooker(
       list(apps, "ReplicaSet", { labelSelector: ours }),
       claim === undefined ? undefined : ifAllowed(get("PersistentVolumeClaim", claim, "v1")),
       list("v1", "Event", { fieldSelector: "type=Warning" }),
-      isPending
+      claim !== undefined && !isBound
         ? list("v1", "Event", { fieldSelector: "involvedObject.kind=PersistentVolumeClaim" })
         : [],
     ]);
-    isPending = mapping(claimed?.["status"])["phase"] === "Pending";
+    isBound = mapping(claimed?.["status"])["phase"] === "Bound";
     known ??= new Map(warnings.map(({ metadata }) => [keyOf(metadata), metadata.resourceVersion]));
     const isNews = ({ metadata }: KubeObject) =>
       !known?.has(keyOf(metadata)) || known.get(keyOf(metadata)) !== metadata.resourceVersion;
