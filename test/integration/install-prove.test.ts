@@ -104,8 +104,8 @@ test("an image is pushed, read back and pulled on every node, and nothing of it 
   expect(cluster.left()).toEqual(nothing);
   expect(cluster.events.filter(({ type }) => type === "progress" || type === "step")).toEqual([
     { type: "progress", label: "proof", text: "pushing a small image" },
-    { type: "progress", label: "nodes", text: "0 of 2 pulled it" },
-    { type: "progress", label: "nodes", text: "2 of 2 pulled it" },
+    { type: "progress", label: "proof", text: "0 of 2 pulled it" },
+    { type: "progress", label: "proof", text: "2 of 2 pulled it" },
     {
       type: "step",
       label: "proof",

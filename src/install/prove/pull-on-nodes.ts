@@ -101,7 +101,7 @@ function progressOf(report: Report): (places: readonly Place[]) => void {
   let told = "";
   return (places) => {
     const text = `${inState(places, "pulled").length} of ${places.length} pulled it`;
-    if (text !== told) report({ type: "progress", label: "nodes", text });
+    if (text !== told) report({ type: "progress", label: "proof", text });
     told = text;
   };
 }
