@@ -63,6 +63,7 @@ export function openProgress(): Progress {
           break;
         case "step":
           waits.delete(event.label);
+          phase = undefined;
           break;
         case "plan":
         case "restart":
@@ -88,10 +89,10 @@ export function openProgress(): Progress {
           entries.delete(event.image);
           break;
         case "registry":
-          phase = undefined; // found
+        case "object":
+          phase = undefined; // found, or gone on to
           break;
         case "engine":
-        case "object":
         case "warning":
         case "debug":
           break;

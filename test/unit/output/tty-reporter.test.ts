@@ -172,5 +172,5 @@ test("what is waited for is drawn in a line each, and gone with its step", async
   reporter.report({ type: "step", label: "registry", text: "ready" });
   await terminal.shows(/^✔ registry {3}ready\n\S nodes {2}1 of 2$/);
   reporter.report({ type: "step", label: "nodes", text: "ready" });
-  await terminal.shows(/ready\n✔ nodes {6}ready\n\S waiting …$/);
+  await terminal.shows(/ready\n✔ nodes {6}ready\n\S working …$/);
 });
