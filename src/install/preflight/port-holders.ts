@@ -8,13 +8,15 @@ export type WantedPort = Pick<InstallSettings, "nodeAccess" | "nodePort" | "ipv6
 /**
  * The pods that have the wanted port of their node, by the scheduler's rule (HostPortInfo.CheckConflict):
  * 0.0.0.0 and an address exclude each other, two different addresses do not. Only pods that were
- * given a node and have not ended hold a port.
+ * given a node and neither end nor have ended are counted.
  */
 export function portHolders(pods: readonly KubeObject[], wanted: WantedPort): KubeObject[] {
   const ours = wanted.ipv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
   return pods.filter((pod) => {
     const { phase } = mapping(pod["status"]);
-    if (phase === "Succeeded" || phase === "Failed" || nodeOf(pod) === undefined) return false;
+    const ends =
+      phase === "Succeeded" || phase === "Failed" || pod.metadata.deletionTimestamp !== undefined;
+    if (ends || nodeOf(pod) === undefined) return false;
     return hostPorts(pod).some(
       ({ port, ip }) =>
         port === wanted.nodePort && (ip === "" || ip === "0.0.0.0" || ours.includes(ip)),

@@ -51,11 +51,11 @@ function stateCause({ namespace }: Snapshot, part: Part, { why }: PartState): Ca
         `kubectl rollout resume -n ${namespace} deployment ${names.registry}`,
       );
     case "deadline":
-      // Of an earlier try, perhaps: it stays until there is progress.
+      // It may tell of an earlier try: it stays until there is progress.
       return cause(
         `${title} made no progress for longer than its Deployment allows`,
         `kubectl describe deployment -n ${namespace} ${names.registry}`,
-        "short",
+        "long",
       );
   }
 }

@@ -59,6 +59,7 @@ export interface PortLook {
   node?: string | null;
   phase?: string;
   sidecar?: boolean;
+  deleting?: boolean;
 }
 
 /** A running pod that has port 5000 of node1, unless told otherwise. */
@@ -71,6 +72,7 @@ export function portPod(name: string, look: PortLook = {}): KubeObject {
     kind: "Pod",
     metadata: {
       ...{ name, namespace, labels },
+      ...(look.deleting ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {}),
       ...(owner && { ownerReferences: [{ kind: owner[0], name: owner[1], controller: true }] }),
     },
     spec: {

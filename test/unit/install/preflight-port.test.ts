@@ -25,6 +25,7 @@ describe("who holds the port, by the scheduler's rule", () => {
     ["UDP", { ports: [{ containerPort: 80, hostPort: 5000, protocol: "UDP" }] }, false],
     ["a sidecar", { sidecar: true }, true],
     ["a pod that has ended", { phase: "Succeeded" }, false],
+    ["a pod that is being deleted", { deleting: true }, false],
     ["a pod that is starting", { phase: "Pending" }, true],
     ["a pod that waits for a node", { phase: "Pending", node: null }, false],
   ])("%s", ([, look, taken]) => {

@@ -278,7 +278,7 @@ const table: Row[] = [
       unscheduled:
         "0/2 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
     }),
-    "short",
+    "long",
     /^node node7 does not take the node proxies because another pod has their port there: 0\/2/,
     /--node-port/,
   ],
@@ -292,7 +292,7 @@ const table: Row[] = [
   [
     "memory that a proxy's node has not",
     onlyProxies({ ...binding, unscheduled: "0/2 nodes are available: 1 Insufficient memory." }),
-    "short",
+    "long",
     /node7 does not take/,
     /describe nodes/,
   ],
@@ -362,7 +362,7 @@ const table: Row[] = [
         conditions: [{ type: "Progressing", reason: "ProgressDeadlineExceeded" }],
       }),
     },
-    "short",
+    "long",
     /made no progress/,
     /describe deployment/,
   ],

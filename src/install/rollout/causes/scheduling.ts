@@ -40,13 +40,14 @@ export function schedulingCause(
   const { name } = pod.metadata;
   const node = nodeOfProxy(pod);
   const hint = reasons.find(({ said }) => said.test(message))?.hint;
-  const isPort = /didn't have free ports/.test(message);
   const where = node === undefined ? "no node takes" : `node ${node} does not take`;
-  const port = isPort ? " because another pod has their port there" : "";
+  const port = /didn't have free ports/.test(message)
+    ? " because another pod has their port there"
+    : "";
   return {
     key: `${part} ${name} is not scheduled`,
-    // Where any node will do, an autoscaler may be adding one.
-    patience: part === "proxies" || isPort ? "short" : "long",
+    // An autoscaler may be adding a node; a pod that is ending may have what is lacking.
+    patience: "long",
     message: `${where} ${partTitle(part)}${port}: ${plain(withoutPreemption(message), 400)}`,
     hint: hint ?? `kubectl describe pod -n ${namespace} ${name}`,
   };
