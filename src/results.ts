@@ -17,6 +17,8 @@ export interface InstallResult {
   /** What nodes put in front of a repository. */
   pullAddress: string;
   objects: ObjectResult[];
+  /** Set where nothing was done: `objects` is what would become of them. */
+  dryRun?: "client" | "server";
   /** Nodes on which a pull was proved; undefined where no proof was made. */
   provedNodes: string[] | undefined;
   /** Digest that was pushed for the proof and read back. */

@@ -4,7 +4,7 @@ import { resultOf } from "./apply/results.ts";
 import type { ObjectResult, PlannedObject } from "./types.ts";
 
 /**
- * What a run would do, reported as if it had been done, with a note that it was not.
+ * What a run would do, reported as if it had been done, and behind it that it was not.
  *
  * @param objects - as planned by the server's dry runs, or only as rendered: all of them are then told
  *   as created, as nothing else is known
@@ -14,13 +14,14 @@ export function dryResults(
   kind: "client" | "server",
   report: Report,
 ): ObjectResult[] {
-  const note = kind === "client" ? "dry run: nothing was asked" : "dry run: nothing was changed";
-  return objects.map((object) => {
-    const result = "object" in object ? resultOf(object as PlannedObject) : created(object);
-    const told = { ...result, note: result.note === undefined ? note : `${result.note}; ${note}` };
-    report({ type: "object", ...told });
-    return told;
-  });
+  const results = objects.map((object) =>
+    "object" in object ? resultOf(object as PlannedObject) : created(object),
+  );
+  for (const result of results) report({ type: "object", ...result });
+  const text =
+    kind === "client" ? "the cluster was not asked, and is as it was" : "nothing was changed";
+  report({ type: "step", label: "dry run", text });
+  return results;
 }
 
 function created(object: KubeObject): ObjectResult {

@@ -37,7 +37,7 @@ export async function install(options: Options, context: InstallContext): Promis
   report({ type: "step", label: "cluster", text: where });
   if (options.dryRun === "client") {
     const objects = dryResults(render(first), "client", report);
-    return resultOf(cluster, first, objects, undefined);
+    return { ...resultOf(cluster, first, objects, undefined), dryRun: "client" };
   }
   if (options.replaceAddon) {
     const { replaceAddon } = await import("./addon/replace.ts");
@@ -59,8 +59,10 @@ async function carryOut(
   const { cluster, context } = stage;
   const { report, signal } = context;
   const { planned, settings } = await planStage(stage, installed);
-  if (options.dryRun === "server")
-    return resultOf(cluster, settings, dryResults(planned, "server", report), undefined);
+  if (options.dryRun === "server") {
+    const objects = dryResults(planned, "server", report);
+    return { ...resultOf(cluster, settings, objects, undefined), dryRun: "server" };
+  }
   const chosen: Stage = { ...stage, settings };
   const objects = await applyObjects(cluster, planned, options, context);
   if (options.wait === false) return resultOf(cluster, settings, objects, undefined);
