@@ -118,7 +118,6 @@ describe("usage errors", () => {
     [["uninstall", "--diff"], "kpush uninstall has no option --diff"],
     [["install", "-qv"], "--quiet and --verbose exclude each other"],
     [["install", "-o", "yaml", "--diff"], "--output and --diff exclude each other"],
-    [["install", "-o", "yaml", "--json"], "--output and --json exclude each other"],
     [["install", "-o", "yaml", "--list-images"], "--output and --list-images exclude each other"],
     [["install", "--diff", "--list-images"], "--diff and --list-images exclude each other"],
     [["install", "-o", "yaml", "--dry-run=server"], "--output and --dry-run=server exclude each"],
@@ -152,6 +151,19 @@ describe("usage errors", () => {
       },
     });
   });
+
+  test.for([["-o", "yaml"], ["--diff"], ["--list-images"]])(
+    "--json goes with no %s",
+    async (argv) => {
+      const { status, stdout } = await runMain(["install", "--json", ...argv]);
+      expect(status).toBe(2);
+      expect(JSON.parse(stdout)).toMatchObject({
+        error: {
+          message: expect.stringMatching(/^--\S+ and --json exclude each other$/) as string,
+        },
+      });
+    },
+  );
 
   test("--json behind -- is an image", async () => {
     const { stdout } = await runMain(["-z", "--", "--json"]);
