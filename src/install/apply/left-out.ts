@@ -1,14 +1,14 @@
 import { KpushError } from "../../errors.ts";
 import type { PlannedObject } from "../types.ts";
 import { isOurs } from "./ownership.ts";
-import { isForbidden, isMissing } from "./refusals.ts";
+import { isForbidden, lacksNamespace } from "./refusals.ts";
 import type { Tried } from "./try-out.ts";
 
 /** Without a Namespace that others made, or that is there and may not be touched. */
 export function withoutForeignNamespace(tried: readonly Tried[]): Tried[] {
   const own = tried.find(({ object }) => object.kind === "Namespace");
   const others = tried.filter((one) => one !== own);
-  const isAbsent = others.some(({ answer }) => isMissing(answer, "namespaces"));
+  const isAbsent = others.some(({ answer }) => lacksNamespace(answer));
   if (!own) {
     if (isAbsent) throw noNamespace(others[0]?.object.metadata.namespace ?? "");
     return others;

@@ -19,9 +19,17 @@ export function isForbidden(answer: ApiAnswer): boolean {
   );
 }
 
-/** Whether a dry run failed only because something that it refers to will be made before it. */
-export function isMissing(answer: ApiAnswer, resource: "namespaces" | "roles"): boolean {
-  return answer.status === 404 && mapping(mapping(answer.json)["details"])["kind"] === resource;
+/** Whether a dry run failed only because its namespace will be made before it. */
+export function lacksNamespace(answer: ApiAnswer): boolean {
+  return answer.status === 404 && mapping(mapping(answer.json)["details"])["kind"] === "namespaces";
+}
+
+/**
+ * Whether a RoleBinding failed only because its Role will be made before it: nobody but a cluster's
+ * administrator may bind what is not there. The server then says that the binding is not found.
+ */
+export function lacksRole({ object, answer }: Written): boolean {
+  return object.kind === "RoleBinding" && answer.status === 404 && !lacksNamespace(answer);
 }
 
 /** Whether nothing can be made in the namespace, as it is being deleted. */

@@ -6,7 +6,7 @@ import type { InstallRun, PlannedObject } from "../types.ts";
 import { isSame } from "./bare.ts";
 import { causesOf, type Written } from "./conflicts.ts";
 import { isGoing } from "./ownership.ts";
-import { isImmutable, isMissing, isStrategySwitch } from "./refusals.ts";
+import { isImmutable, isStrategySwitch, lacksNamespace, lacksRole } from "./refusals.ts";
 import { tryOut, type Tried } from "./try-out.ts";
 
 /** Kinds that hold nothing: they may be deleted and made anew. */
@@ -23,7 +23,7 @@ export async function settle(
 ): Promise<PlannedObject | Written> {
   const { object, live, answer } = tried;
   if (object.kind === "Secret" && answer.status === 409) return keptSecret(object);
-  if (isMissing(answer, "namespaces") || isMissing(answer, "roles"))
+  if (lacksNamespace(answer) || lacksRole(tried))
     return { object, live, next: undefined, action: live ? "change" : "create" };
   if (live && isGoing(live) && replaceable.has(object.kind))
     return { object, live, next: object, action: "recreate", note: "it was being deleted" };

@@ -59,7 +59,8 @@ export function installScene(cluster: Cluster, name: string): Scene {
     objects: (options = {}) =>
       render(
         settingsOf({
-          ...{ namespace, size: "1Gi" },
+          namespace,
+          ...(options.storage === undefined ? { size: "1Gi" } : {}),
           ...(options.nodeAccess === "none" ? {} : { nodePort }),
           ...options,
         }),
