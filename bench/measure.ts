@@ -72,7 +72,7 @@ export function median(values: number[]): number {
 }
 
 /** Wall time of a command as a whole, in seconds; a failure ends the benchmark. */
-async function time(
+export async function time(
   [program = "", ...args]: string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<number> {
