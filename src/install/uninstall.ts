@@ -49,6 +49,7 @@ export async function uninstall(
   report({ type: "step", label: "cluster", text: where });
   try {
     const objects = await removeAll(cluster, { ...options, namespace }, either, report, polling);
+    if (options.dryRun) report({ type: "step", label: "dry run", text: "nothing was changed" });
     if (options.namespace === undefined && objects.every(({ action }) => action === "absent"))
       await lookInKubeSystem(cluster, report, either);
     return { context: cluster.context, namespace, objects };
@@ -105,7 +106,7 @@ function remover(
     const { uid } = object.metadata;
     if (!dryRun) await deleteObject(cluster, refOf(object), { uid, foreground: true, signal });
     if (!dryRun && wait) await untilGone(cluster, refOf(object), uid, signal, polling);
-    return objectResult(object, "removed", dryRun ? "dry run: nothing was changed" : undefined);
+    return objectResult(object, "removed");
   };
 }
 
