@@ -55,7 +55,7 @@ export async function prove(
   options: ProofOptions,
   run: ProofRun,
 ): Promise<Proof> {
-  const { report, signal, timeout = 300_000, interval = 250 } = run;
+  const { report, signal, timeout = 300_000, interval = 1000 } = run;
   const { attempts = 3, settle = 5_000, cleaning = 10_000, reopen } = run;
   const started = performance.now();
   const { namespace, pullAddress } = options;

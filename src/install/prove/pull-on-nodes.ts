@@ -3,6 +3,7 @@ import type { KubeObject } from "../../cluster/objects.ts";
 import type { Cluster } from "../../cluster/types.ts";
 import { KpushError } from "../../errors.ts";
 import type { Report } from "../../events.ts";
+import { paceOf } from "../pace.ts";
 import { createPods, lastEventOf, listProofPods } from "./pods.ts";
 import { proofPod, pullOf, type Pull } from "./proof-pod.ts";
 import { nodeNames, pullFailed } from "./pull-failure.ts";
@@ -20,7 +21,7 @@ export interface PullRun {
   report: Report;
   signal: AbortSignal;
   timeout: number;
-  /** Between two looks at the pods. */
+  /** Between two looks at the pods, at most. */
   interval: number;
   /** Pods that a node gets until its failure counts: the first may meet a proxy that is not up yet. */
   attempts: number;
@@ -50,13 +51,15 @@ export async function pullOnNodes(
 ): Promise<string[]> {
   const { signal, timeout, interval, attempts, settle } = run;
   const tell = progressOf(run.report);
-  let until = performance.now() + timeout;
+  const began = performance.now();
+  let until = began + timeout;
   const places = plan.nodes.map((node): Place => ({ node, attempt: 0, pod: "", pull: pending }));
   await place(cluster, plan, places, run);
   for (;;) {
     tell(places);
     if (inState(places, "waiting").length === 0 || performance.now() >= until) break;
-    await delay(interval, undefined, { signal }).catch(() => signal.throwIfAborted());
+    const pause = paceOf(performance.now() - began, interval);
+    await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
     const pods = await listProofPods(cluster, plan, signal);
     for (const one of places) look(one, pods);
     const failed = inState(places, "failed");

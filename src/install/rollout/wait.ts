@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Cluster } from "../../cluster/types.ts";
 import { KpushError } from "../../errors.ts";
 import type { Report } from "../../events.ts";
+import { paceOf } from "../pace.ts";
 import { certainCause, usualGrace, type Grace } from "./causes/cause.ts";
 import { diagnose } from "./diagnose.ts";
 import { onlooker, type Look } from "./look.ts";
@@ -14,7 +15,7 @@ export interface RolloutWait {
   report: Report;
   signal: AbortSignal;
   timeout: number;
-  /** Between two looks. */
+  /** Between two looks, at most. */
   interval?: number;
   grace?: Grace;
 }
@@ -32,7 +33,7 @@ const mostFailures = 3;
 export async function waitForRollout(
   cluster: Cluster,
   installation: { namespace: string; proxies: boolean },
-  { report, signal, timeout, interval = 300, grace = usualGrace }: RolloutWait,
+  { report, signal, timeout, interval = 1000, grace = usualGrace }: RolloutWait,
 ): Promise<void> {
   const began = performance.now();
   const look = patiently(onlooker(cluster, installation, signal), report);
@@ -52,7 +53,7 @@ export async function waitForRollout(
       if (closely && now - began >= timeout) throw tooLate(snapshot, states, timeout);
     }
     // A look at many pods takes its time, and the server's: it gets a rest as long.
-    if (closely) await pause(Math.max(interval, now - looked), signal);
+    if (closely) await pause(Math.max(paceOf(now - began, interval), now - looked), signal);
   }
 }
 
