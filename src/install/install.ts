@@ -5,7 +5,7 @@ import type { Context } from "../push/types.ts";
 import { applyObjects } from "./apply/apply.ts";
 import { diffText } from "./apply/diff.ts";
 import { installedStorage, keepStorage, readInstalled, type Installed } from "./installed.ts";
-import { pullAddressOf } from "./names.ts";
+import { addonNamespace, pullAddressOf } from "./names.ts";
 import { isProved, recordProof } from "./proof-record.ts";
 import type { Proof } from "./prove/prove.ts";
 import { render } from "./render/render.ts";
@@ -32,16 +32,16 @@ export async function install(options: Options, context: InstallContext): Promis
   const { surroundings, report, signal } = context;
   const first = await readSettings(options, surroundings.cwd);
   using cluster = await openCluster(options, surroundings, report, signal);
-  const { namespace } = first;
+  const namespace = options.replaceAddon ? (options.namespace ?? addonNamespace) : first.namespace;
   const where = `namespace ${namespace} in context ${cluster.context}`;
   report({ type: "step", label: "cluster", text: where });
-  if (options.dryRun === "client") {
-    const objects = dryResults(render(first), "client", report);
-    return { ...resultOf(cluster, first, objects, undefined), dryRun: "client" };
-  }
   if (options.replaceAddon) {
     const { replaceAddon } = await import("./addon/replace.ts");
     return await replaceAddon(cluster, options, context);
+  }
+  if (options.dryRun === "client") {
+    const objects = dryResults(render(first), "client", report);
+    return { ...resultOf(cluster, first, objects, undefined), dryRun: "client" };
   }
   report({ type: "phase", text: "comparing with what is installed" });
   const installed = await readInstalled(cluster, namespace, signal);

@@ -6,6 +6,9 @@ export const fieldManager = "kpush";
 /** Where kpush installs unless told otherwise. */
 export const defaultNamespace = "kpush-system";
 
+/** Where the old addon is, unless told otherwise. */
+export const addonNamespace = "kube-system";
+
 /** Names of the objects, as the manifests have them. */
 export const names = {
   registry: "kpush-registry",

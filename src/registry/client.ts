@@ -6,6 +6,7 @@ import { documentLimit, manifestTypes } from "../image/manifest.ts";
 import { checkTag, isRepository } from "../image/reference.ts";
 import { plain } from "../image/text.ts";
 import type { Connect } from "../tunnel/types.ts";
+import { repositoriesOf, tagsOf } from "./listing.ts";
 import { refusal, type Answer } from "./problem.ts";
 import { retryLater } from "./retry-later.ts";
 import { registryTimings, type RegistryTimings } from "./timings.ts";
@@ -102,6 +103,19 @@ export function registryClient(options: RegistryClientOptions): RegistryClient {
         [200, 202, 204, 404],
         "delete a manifest",
       );
+    },
+
+    async listRepositories(most, last = "") {
+      const path = `/v2/_catalog?n=${most}${last === "" ? "" : `&last=${encodeURIComponent(last)}`}`;
+      const doing = "list its repositories";
+      const { body } = await ask({ method: "GET", path }, [200], doing, documentLimit);
+      return repositoriesOf(body);
+    },
+
+    async listTags(repository, most) {
+      const path = `/v2/${checkRepository(repository)}/tags/list?n=${most}`;
+      const answer = await ask({ method: "GET", path }, [200, 404], "list tags", documentLimit);
+      return answer.status === 404 ? [] : tagsOf(answer.body);
     },
 
     async hasBlob(repository, digest) {

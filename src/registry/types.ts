@@ -32,6 +32,10 @@ export interface RegistryClient extends AsyncDisposable {
     manifest: Omit<Manifest, "digest">,
   ): Promise<{ digest: string }>;
   deleteManifest(repository: string, reference: string): Promise<void>;
+  /** Names in alphabetical order, at most `most` of those that come after `last`. */
+  listRepositories(most: number, last?: string): Promise<string[]>;
+  /** At most `most` tags; none where the repository is not there. */
+  listTags(repository: string, most: number): Promise<string[]>;
   hasBlob(repository: string, digest: string): Promise<boolean>;
   /** Takes a blob out of a repository; it is fine where it is not there. */
   deleteBlob(repository: string, digest: string): Promise<void>;
