@@ -19,6 +19,7 @@ describe("uninstall on a cluster", () => {
   test("case 19: the claim stays, and is used again; twice is fine", async () => {
     await using scene = installScene(cluster, "remove-twice");
     await scene.apply(scene.objects());
+    await scene.ready();
     const { uid } = (await scene.live("pvc/kpush-registry-data")).metadata;
     const { objects } = await remove(scene.namespace);
     expect(outcomeOf(objects)).toEqual({
@@ -50,6 +51,7 @@ describe("uninstall on a cluster", () => {
   test("case 19: with --delete-data nothing is left, not even the namespace", async () => {
     await using scene = installScene(cluster, "remove-all");
     await scene.apply(scene.objects());
+    await scene.ready();
     const planned = await remove(scene.namespace, { deleteData: true, dryRun: true });
     expect(await scene.kubectl("get", "deploy,pvc", "-o", "name")).toContain("claim/kpush");
     const { objects } = await remove(scene.namespace, { deleteData: true });

@@ -10,6 +10,8 @@ export interface Refusal {
   reason: string;
   message: string;
   causes?: { reason: string; message: string; field: string }[];
+  /** What it is about: the plural name of the kind, and the object's. */
+  about?: { kind: string; name: string };
 }
 
 /** One request that reached the store. */
@@ -42,6 +44,7 @@ export function invalid(field: string, why: string): Refusal {
 
 export const notFound = (kind: string, name: string): Refusal => ({
   ...{ status: 404, reason: "NotFound", message: `${resourceOf(kind)} "${name}" not found` },
+  about: { kind: resourceOf(kind), name },
 });
 
 export const alreadyExists = (kind: string, name: string): Refusal => ({
@@ -58,8 +61,8 @@ export function forbidden(verb: string, { kind, namespace, name }: ObjectRef): R
 }
 
 /** The answer to a request that is refused. */
-export function refusing({ status, reason, message, causes }: Refusal) {
-  const details = causes && { causes };
+export function refusing({ status, reason, message, causes, about }: Refusal) {
+  const details = { ...about, causes };
   const json = { kind: "Status", apiVersion: "v1", status: "Failure", reason, message, details };
   return { status, json: { ...json, code: status } };
 }

@@ -103,7 +103,8 @@ export function kubeStore(api: ApiServer): KubeStore {
   /** As the server would store it: with the live resourceVersion where nothing changes. */
   const stamped = (object: KubeObject, live: KubeObject | undefined): KubeObject => {
     const same = live !== undefined && isDeepStrictEqual(object["spec"], live["spec"]);
-    const { generation = 0, ...old } = live?.metadata ?? { name: "" };
+    const generation = live?.metadata.generation ?? 0;
+    const old = live?.metadata ?? object.metadata;
     const metadata = {
       ...object.metadata,
       uid: old.uid ?? `uid-${version}`,

@@ -37,6 +37,8 @@ export interface Scene extends AsyncDisposable {
   plan(objects: KubeObject[], run?: InstallRun): Promise<PlannedObject[]>;
   /** Plans and applies; resolves with what became of each object, by kind and name. */
   apply(objects: KubeObject[], run?: InstallRun, signal?: AbortSignal): Promise<Outcome>;
+  /** Waits until the proxies and the registry run: what is only starting takes long to stop. */
+  ready(): Promise<void>;
   /** An object as it is. */
   live(resource: string): Promise<KubeObject>;
   /** Runs kubectl in the namespace. */
@@ -69,6 +71,10 @@ export function installScene(cluster: Cluster, name: string): Scene {
       const context = { report: () => undefined, signal };
       const planned = await plan(objects, run);
       return outcomeOf(await applyObjects(cluster, planned, run, context, { interval: 100 }));
+    },
+    async ready() {
+      await inside("rollout", "status", "daemonset/kpush-node-proxy", "--timeout=120s");
+      await inside("rollout", "status", "deployment/kpush-registry", "--timeout=120s");
     },
     live: async (resource) => JSON.parse(await inside("get", resource, "-o", "json")) as KubeObject,
     kubectl: inside,
