@@ -24,11 +24,10 @@ export async function explainForbiddenInstall(
 ): Promise<KpushError> {
   const namespace = namespaceOf(objects);
   const user = await whoAmI(cluster, signal);
-  const missing = [...new Set(forbidden.map(missingRight))];
   const commands = grantCommands(objects, namespace, user);
   return new KpushError(
     "CLUSTER_FORBIDDEN",
-    `you may not ${missing.join(", ")} in context ${plain(cluster.context, 200)}, as ${user === undefined ? "the user of the kubeconfig" : plain(user, 200)}`,
+    `you may not ${missingRights(forbidden)}, in context ${plain(cluster.context, 200)} as ${user === undefined ? "the user of the kubeconfig" : plain(user, 200)}`,
     {
       hint: `an administrator can run kpush install in your place, or allow you to by:\n${commands.join("\n")}`,
     },
@@ -69,15 +68,22 @@ function namespaceOf(objects: readonly KubeObject[]): string {
   return inside?.metadata.namespace ?? objects[0]?.metadata.name ?? "";
 }
 
-/** `create deployments in namespace NS`, from the authorizer's message. */
-function missingRight({ answer, object }: Written): string {
-  const message = answerMessage(answer);
-  const [, verb, resource] = / cannot (\S+) resource "([^"]+)"/.exec(message) ?? [];
-  const { namespace } = object.metadata;
-  const where = namespace === undefined ? "" : ` in namespace ${namespace}`;
-  return verb === undefined || resource === undefined
-    ? `apply ${object.kind} ${object.metadata.name}${where} (${message})`
-    : `${verb} ${resource}${where}`;
+/** `patch namespaces, nor create services, deployments in namespace NS`, by the authorizer's words. */
+function missingRights(forbidden: readonly Written[]): string {
+  const byVerb = new Map<string, Set<string>>();
+  for (const { answer, object } of forbidden) {
+    const message = answerMessage(answer);
+    const [, verb = "apply", resource = `${object.kind} (${message})`] =
+      / cannot (\S+) resource "([^"]+)"/.exec(message) ?? [];
+    const key = `${verb} ${object.metadata.namespace ?? ""}`;
+    byVerb.set(key, (byVerb.get(key) ?? new Set()).add(resource));
+  }
+  const clauses = [...byVerb].map(([key, resources]) => {
+    const [verb = "", namespace = ""] = key.split(" ");
+    const where = namespace === "" ? "" : ` in namespace ${namespace}`;
+    return `${verb} ${[...resources].join(", ")}${where}`;
+  });
+  return clauses.join(", nor ");
 }
 
 /** The name that the server knows the user by; undefined where it does not tell (before 1.27). */
