@@ -29,6 +29,8 @@ export interface InstallResult {
 export interface UninstallResult {
   context: string;
   namespace: string;
+  /** Set where nothing was done: `objects` is what would become of them. */
+  dryRun?: true;
   objects: ObjectResult[];
 }
 

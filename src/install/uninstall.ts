@@ -52,7 +52,8 @@ export async function uninstall(
     if (options.dryRun) report({ type: "step", label: "dry run", text: "nothing was changed" });
     if (options.namespace === undefined && objects.every(({ action }) => action === "absent"))
       await lookInKubeSystem(cluster, report, either);
-    return { context: cluster.context, namespace, objects };
+    const { context } = cluster;
+    return { context, namespace, objects, ...(options.dryRun && { dryRun: true }) };
   } catch (error) {
     throw limit.aborted && !signal.aborted ? timedOut(timeout, namespace) : error;
   }

@@ -36,7 +36,11 @@ export const uninstallCommand: Command = {
       const confirm = consent("kpush uninstall --delete-data", false, io, context.signal);
       if (removesData(plan) && !(await confirm(question(plan)))) {
         context.report({ type: "warning", message: "nothing was done" });
-        return { text: "", document: { uninstall: { ...plan, objects: [] } } };
+        const { context: cluster, namespace } = plan;
+        return {
+          text: "",
+          document: { uninstall: { context: cluster, namespace, objects: [] } },
+        };
       }
     }
     const result = await uninstall({ ...options, dryRun: dryRun !== undefined }, context);
