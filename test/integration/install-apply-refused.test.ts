@@ -37,6 +37,7 @@ describe("without the rights", () => {
       - {apiGroups: ["networking.k8s.io"], resources: [networkpolicies], verbs: [get, list, create, patch, delete]}
       - {apiGroups: ["rbac.authorization.k8s.io"], resources: [roles], verbs: [get, list, create, patch, delete]}
       - {apiGroups: [""], resources: [events], verbs: [list]}
+      - {apiGroups: ["apps"], resources: [replicasets], verbs: [list]}
       - {apiGroups: [""], resources: [pods], verbs: [get, list, create, delete]}
       - {apiGroups: [""], resources: [pods/portforward], verbs: [get, create]}
       END

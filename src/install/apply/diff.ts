@@ -7,7 +7,7 @@ import { compareLines, hunks } from "./line-diff.ts";
 
 /**
  * What a plan would change, as lines of YAML marked `-` and `+`, without status and the server's
- * bookkeeping. New objects are shown whole, what is removed by its title, and no value of a Secret.
+ * bookkeeping. What is new and what goes is shown whole, and no value of a Secret ever.
  *
  * @returns `""` where nothing changes
  */

@@ -21,6 +21,7 @@ const verbsOf = (kind: string) =>
 /** What it takes to see how the registry starts, and to prove a push and a pull on each node. */
 const watching: Rule[] = [
   { apiGroup: "", resource: "events", verbs: ["list"] },
+  { apiGroup: "apps", resource: "replicasets", verbs: ["list"] },
   { apiGroup: "", resource: "pods", verbs: ["get", "list", "create", "delete"] },
   { apiGroup: "", resource: "pods/portforward", verbs: ["get", "create"] },
 ];

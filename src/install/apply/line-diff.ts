@@ -30,9 +30,10 @@ export function compareLines(before: readonly string[], after: readonly string[]
 export function hunks(lines: readonly DiffLine[], around = 3): string[] {
   const isNear = (index: number) =>
     lines.slice(Math.max(0, index - around), index + around + 1).some(({ mark }) => mark !== " ");
+  if (lines.every(({ mark }) => mark === " ")) return [];
   return lines.flatMap(({ mark, text }, index) => {
     if (isNear(index)) return [`${mark} ${text}`];
-    return index > 0 && isNear(index - 1) ? ["  …"] : [];
+    return index === 0 || isNear(index - 1) ? ["  …"] : [];
   });
 }
 
