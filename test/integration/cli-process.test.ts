@@ -56,6 +56,12 @@ test("long output into a pipe is never cut", async () => {
   expect((await run(["--help"])).stdout).toBe(full);
 });
 
+test("an installation is rendered with what is in the bundle, and asks nobody", async () => {
+  const { status, stdout, stderr } = await run(["install", "-o", "yaml"], { KUBECONFIG: "/none" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(stdout).toMatch(/^apiVersion: v1\nkind: Namespace\n(.*\n)*---\n(.*\n)*kind: DaemonSet\n/);
+});
+
 describe("signals", () => {
   test.for([
     ["SIGINT", 130],
@@ -127,7 +133,7 @@ describe("the code cache", () => {
     );
     expect(code.join("")).toContain("YargsInstance");
     expect(code.join("")).not.toMatch(
-      /loadFromOptions|permessage-deflate|discardStdin|"\/images\/"/,
+      /loadFromOptions|permessage-deflate|discardStdin|"\/images\/"|kpush-registry-data/,
     );
   });
 

@@ -68,17 +68,33 @@ test("its demo pushes an image from end to end", { timeout: 60_000 }, async () =
 
 test("its library is an ES module that throws its own errors", async () => {
   const script = `
-    import { push, KpushError, ExitCode } from "kpush";
-    try { await push({ images: ["UPPER"], env: {} }); }
-    catch (error) { console.log(error instanceof KpushError, error.code, ExitCode.usage); }
+    import { push, install, uninstall, status, KpushError, ExitCode } from "kpush";
+    const env = { KUBECONFIG: "/none" };
+    for (const call of [
+      () => push({ images: ["UPPER"], env }),
+      () => install({ storage: "tape", env }),
+      () => uninstall({ env }),
+      () => status({ env }),
+    ]) {
+      try { await call(); }
+      catch (error) { console.log(error instanceof KpushError, error.code); }
+    }
+    console.log(ExitCode.usage);
   `;
   const { stdout } = await exec(process.execPath, ["--input-type=module", "-e", script]);
-  expect(stdout).toBe("true BAD_REFERENCE 2\n");
+  expect(String(stdout).trim().split("\n")).toEqual([
+    "true BAD_REFERENCE",
+    "true USAGE",
+    "true KUBECONFIG_NOT_FOUND",
+    "true KUBECONFIG_NOT_FOUND",
+    "2",
+  ]);
 });
 
 test("its types need no other package, not even Node's", { timeout: 60_000 }, async () => {
   const source = `
-    import { push, KpushError, type KpushEvent, type PushResult } from "kpush";
+    import { push, install, status, uninstall, KpushError } from "kpush";
+    import type { InstallResult, KpushEvent, PushResult, StatusResult } from "kpush";
     const events: KpushEvent[] = [];
     const { signal } = new AbortController();
     const result: PushResult = await push({ images: ["a:v1"], env: {}, signal }, (event) => {
@@ -88,6 +104,13 @@ test("its types need no other package, not even Node's", { timeout: 60_000 }, as
     for (const { error } of result.failed) if (error instanceof KpushError) error.code satisfies string;
     // @ts-expect-error -- images are names
     await push({ images: [1], env: {} });
+    const made: InstallResult = await install({ env: {}, size: "50Gi", allowPush: ["user:jane"] });
+    for (const { kind, name, action } of made.objects) [kind, name, action] satisfies string[];
+    const { healthy, storage }: StatusResult = await status({ env: {}, namespace: "tools" });
+    if (!healthy) storage.freeBytes satisfies number | undefined;
+    (await uninstall({ env: {}, deleteData: true })).context.toUpperCase();
+    // @ts-expect-error -- there is no other way
+    await install({ env: {}, nodeAccess: "nodeport" });
   `;
   await mkdir(join(directory, "types"));
   await writeFile(join(directory, "types/user.mts"), source);
