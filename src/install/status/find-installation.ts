@@ -34,7 +34,8 @@ export async function findInstallation(
   }
   const answers = await Promise.allSettled(asked);
   const refused = answers.filter((one) => one.status === "rejected");
-  if (refused[0] && refused.length === answers.length) throw withGrant(refused[0].reason, namespaces[0] ?? "");
+  if (refused[0] && refused.length === answers.length)
+    throw withGrant(refused[0].reason, namespaces[0] ?? "");
   throw await notInstalled(cluster, namespaces, namespace, signal);
 }
 
