@@ -148,7 +148,7 @@ export async function ifAllowed<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 /** The object of a successful answer; else the error that says what could not be done. */
-export function objectOf(
+function objectOf(
   answer: ApiAnswer,
   cluster: Asked,
   verb: string,

@@ -1,7 +1,7 @@
 import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
 import { podTrouble } from "./pod-status.ts";
-import { isReady, ownerOf, type Pod } from "./pods.ts";
+import { isReady, isRunning, ownerOf, type Pod } from "./pods.ts";
 import { isNodeProxy, kindOf, pullAddressOf, selectedKind } from "./registry-kinds.ts";
 import type { RegistryOptions, RegistryPod } from "./types.ts";
 
@@ -26,7 +26,8 @@ export function pickRegistry(
     (staying.length > 0 ? staying : candidates).map((pod) => [ownerOf(pod), pod]),
   );
   if (owners.size > 1 && staying.length > 0) throw ambiguous(owners, namespace, options);
-  const [chosen] = staying.filter(isReady).sort(byAge);
+  const isUsable = options.unready === true ? isRunning : isReady;
+  const [chosen] = staying.filter(isUsable).sort(byAge);
   if (!chosen) throw notReady(staying.length > 0 ? staying : candidates);
   return registryPod(chosen, options);
 }

@@ -89,10 +89,15 @@ export function ownerOf({ metadata }: Pod): string {
   return `${owner.kind}/${owner.name}`;
 }
 
+/** Whether its containers run, ready or not, and it stays. */
+export function isRunning({ metadata, status }: Pod): boolean {
+  return metadata.deletionTimestamp === undefined && status.phase === "Running";
+}
+
 /** Whether a push may go there: running, ready and staying. */
-export function isReady({ metadata, status }: Pod): boolean {
-  if (metadata.deletionTimestamp !== undefined || status.phase !== "Running") return false;
+export function isReady(pod: Pod): boolean {
+  const { conditions = [] } = pod.status;
   return (
-    status.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false
+    isRunning(pod) && conditions.some(({ type, status }) => type === "Ready" && status === "True")
   );
 }

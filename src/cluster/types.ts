@@ -76,6 +76,8 @@ export interface RegistryOptions {
   selector?: string | undefined;
   /** Container port, by number or name. */
   registryPort?: string | undefined;
+  /** Takes a pod that runs and is not ready yet; for whoever waits for it. */
+  unready?: boolean | undefined;
 }
 
 /** The registry pod that a push is pinned to. */

@@ -7,6 +7,7 @@ import { diffText } from "./apply/diff.ts";
 import { installedStorage, keepStorage, readInstalled, type Installed } from "./installed.ts";
 import { addonNamespace, pullAddressOf } from "./names.ts";
 import { isProved, recordProof } from "./proof-record.ts";
+import { openProofAhead } from "./proof-ahead.ts";
 import type { Proof } from "./prove/prove.ts";
 import { render } from "./render/render.ts";
 import { dryResults } from "./dry-run.ts";
@@ -66,18 +67,31 @@ async function carryOut(
   const chosen: Stage = { ...stage, settings };
   const objects = await applyObjects(cluster, planned, options, context);
   if (options.wait === false) return resultOf(cluster, settings, objects, undefined);
-  await waitStage(chosen);
-  const stands = planned.every(isKept) && isProved(installed);
-  if (stands && options.verify !== false && options.verifyNodes === undefined)
-    report({ type: "step", label: "proof", text: "stands: nothing has changed since it was made" });
-  if (options.verify === false || (stands && options.verifyNodes === undefined))
+  const stands = planned.every(isKept) && isProved(installed) && options.verifyNodes === undefined;
+  if (stands || options.verify === false) {
+    await waitStage(chosen);
+    const text = "stands: nothing has changed since it was made";
+    if (stands) report({ type: "step", label: "proof", text });
     return resultOf(cluster, settings, objects, undefined);
-  const proof = await proofStage(chosen, options);
+  }
+  const proof = await waitAndProve(chosen, options);
   if (options.verifyNodes === undefined) {
     const now = await readInstalled(cluster, settings.namespace, signal);
     await recordProof(cluster, now, signal);
   }
   return resultOf(cluster, settings, objects, proof);
+}
+
+/** @throws KpushError of the wait, or of the proof */
+async function waitAndProve(stage: Stage, options: Options): Promise<Proof> {
+  const ahead = openProofAhead(stage, options);
+  try {
+    await waitStage(stage, ahead.start);
+  } catch (error) {
+    await ahead.stop();
+    throw error;
+  }
+  return (await ahead.outcome()) ?? (await proofStage(stage, options));
 }
 
 const isKept = ({ action }: PlannedObject): boolean => action === "keep" || action === "skip";

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { openCluster } from "../cluster/open.ts";
 import type { Cluster } from "../cluster/types.ts";
 import type { Report } from "../events.ts";
@@ -49,13 +50,21 @@ export async function planStage(
   return { planned: await plan(chosen), settings: chosen };
 }
 
-/** Waits for the registry and the proxies. @throws KpushError of {@link waitForRollout} */
-export async function waitStage({ cluster, settings, run, context }: Stage): Promise<void> {
+/**
+ * Waits for the registry and the proxies.
+ *
+ * @param onRunning - called when all their pods run
+ * @throws KpushError of {@link waitForRollout}
+ */
+export async function waitStage(
+  { cluster, settings, run, context }: Stage,
+  onRunning?: () => void,
+): Promise<void> {
   const { namespace, nodeAccess } = settings;
   const { timeout = usualTimeout } = run;
   const installation = { namespace, proxies: nodeAccess !== "none" };
   try {
-    await waitForRollout(cluster, installation, { ...context, timeout });
+    await waitForRollout(cluster, installation, { ...context, timeout, onRunning });
   } catch (error) {
     if (context.signal.aborted) {
       const message = "what was applied stays, and goes on without kpush";
@@ -69,13 +78,19 @@ export async function waitStage({ cluster, settings, run, context }: Stage): Pro
 /**
  * Proves a push and, where nodes have a way to the registry, a pull.
  *
+ * @param early - the registry's pod need not be ready yet
  * @throws KpushError of {@link prove}
  */
-export async function proofStage(stage: Stage, options: InstallOptions): Promise<Proof> {
+export async function proofStage(
+  stage: Stage,
+  options: InstallOptions,
+  early = false,
+): Promise<Proof> {
   const { cluster, settings, run, context } = stage;
   const { timeout = usualTimeout, verifyNodes = "all" } = run;
   const { surroundings } = context;
-  await using session = await sessionOf(cluster, settings, context);
+  await using session = await sessionOf(cluster, settings, context, early);
+  if (early) await untilItAnswers(session, context.signal);
   const reopen = async (signal: AbortSignal) => {
     const other = { ...context, signal };
     const fresh = await openCluster(options, surroundings, quiet(context.report), signal);
@@ -95,8 +110,9 @@ export function sessionOf(
   cluster: Cluster,
   { namespace }: Pick<InstallSettings, "namespace">,
   context: Context,
+  unready = false,
 ): Promise<Session> {
-  const search = { namespace, selector: registrySelector };
+  const search = { namespace, selector: registrySelector, unready };
   return reachRegistry(cluster, search, { ...context, report: quiet(context.report) });
 }
 
@@ -105,4 +121,18 @@ function quiet(report: Report): Report {
   return (event) => {
     if (event.type === "warning" || event.type === "debug") report(event);
   };
+}
+
+/** Between the start of its container and the first answer pass some hundred milliseconds. */
+async function untilItAnswers({ registry }: Session, signal: AbortSignal): Promise<void> {
+  const began = performance.now();
+  for (;;) {
+    try {
+      await registry.ping();
+      return;
+    } catch (error) {
+      if (signal.aborted || performance.now() - began > 10_000) throw error;
+      await delay(100, undefined, { signal });
+    }
+  }
 }

@@ -6,6 +6,7 @@ import { paceOf } from "../pace.ts";
 import { certainCause, usualGrace, type Grace } from "./causes/cause.ts";
 import { diagnose } from "./diagnose.ts";
 import { onlooker, type Look } from "./look.ts";
+import { allRun } from "./running.ts";
 import { progressText, waitedFor, waitingHint } from "./outlook.ts";
 import type { Part, Snapshot } from "./snapshot.ts";
 import { rolloutState, type PartState } from "./state.ts";
@@ -18,6 +19,8 @@ export interface RolloutWait {
   /** Between two looks, at most. */
   interval?: number;
   grace?: Grace;
+  /** Called once, when all pods run and are yet to be ready. */
+  onRunning?: (() => void) | undefined;
 }
 
 /** Looks that may fail one after another: the API server may be restarting. */
@@ -33,12 +36,13 @@ const mostFailures = 3;
 export async function waitForRollout(
   cluster: Cluster,
   installation: { namespace: string; proxies: boolean },
-  { report, signal, timeout, interval = 1000, grace = usualGrace }: RolloutWait,
+  { report, signal, timeout, interval = 1000, grace = usualGrace, onRunning }: RolloutWait,
 ): Promise<void> {
   const began = performance.now();
   const look = patiently(onlooker(cluster, installation, signal), report);
   const tell = storyteller(report);
   const since = new Map<string, number>();
+  let running = false;
   for (let closely = false; ; closely = true) {
     signal.throwIfAborted();
     const looked = performance.now();
@@ -48,6 +52,10 @@ export async function waitForRollout(
       const states = rolloutState(snapshot);
       tell(snapshot, states);
       if ([...states.values()].every(({ state }) => state === "ready")) return;
+      if (!running && allRun(snapshot, states)) {
+        running = true;
+        onRunning?.();
+      }
       const cause = certainCause(diagnose(snapshot), since, now, grace);
       if (cause) throw new KpushError("ROLLOUT_FAILED", cause.message, { hint: cause.hint });
       if (closely && now - began >= timeout) throw tooLate(snapshot, states, timeout);
