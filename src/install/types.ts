@@ -2,7 +2,7 @@ import type { KubeObject } from "../cluster/objects.ts";
 import type { ClusterOptions } from "../cluster/types.ts";
 
 // Declared beside the folders, as the library and the output have them too.
-export type { InstallResult, ObjectResult, StatusResult } from "../results.ts";
+export type { InstallResult, ObjectResult } from "../results.ts";
 
 /** How nodes reach the registry: the proxy's port on the node, the node's own network, or not at all. */
 export type NodeAccess = "hostport" | "hostnetwork" | "none";
