@@ -8,6 +8,7 @@ import { plain } from "../image/text.ts";
 import type { Context } from "../push/types.ts";
 import type { ObjectResult, UninstallResult } from "../results.ts";
 import { untilGone, type Polling } from "./apply/gone.ts";
+import { isGoing } from "./apply/ownership.ts";
 import { objectResult } from "./apply/results.ts";
 import { defaultNamespace, names, ownSelector } from "./names.ts";
 import { findInstallation } from "./removal/found.ts";
@@ -105,7 +106,9 @@ function remover(
 ) {
   return async (object: KubeObject): Promise<ObjectResult> => {
     const { uid } = object.metadata;
-    if (!dryRun) await deleteObject(cluster, refOf(object), { uid, foreground: true, signal });
+    // A namespace that is on its way already refuses to be deleted again.
+    if (!dryRun && !isGoing(object))
+      await deleteObject(cluster, refOf(object), { uid, foreground: true, signal });
     if (!dryRun && wait) await untilGone(cluster, refOf(object), uid, signal, polling);
     return objectResult(object, "removed");
   };

@@ -12,7 +12,7 @@ import type { ObjectResult } from "../../../src/results.ts";
 import { kubeconfig } from "./environment.ts";
 import { kubectl } from "./kubectl.ts";
 
-export const never = new AbortController().signal;
+const never = new AbortController().signal;
 
 const surroundings: Surroundings = {
   ...{ env: process.env, home: homedir(), cwd: process.cwd(), platform: process.platform },

@@ -90,7 +90,7 @@ describe("the diff of a plan", () => {
 });
 
 describe("comparing lines", () => {
-  const lines = fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 12 });
+  const lines = fc.array(fc.constantFrom<string>("a", "b", "c", "d"), { maxLength: 12 });
 
   test("keeps both texts", () => {
     fc.assert(
