@@ -106,7 +106,7 @@ describe("finding the registry", () => {
       message: expect.stringMatching(
         /no pod with the label .*kpush-registry.* in namespaces kpush-system, kube-system, dev$/,
       ) as string,
-      hint: expect.stringContaining("docs/old-registry.md") as string,
+      hint: expect.stringContaining("kpush install") as string,
     });
   });
 
