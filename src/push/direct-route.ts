@@ -3,8 +3,8 @@ import type { Report } from "../events.ts";
 import { readArchiveImage } from "../image/archive.ts";
 import type { ImageContent } from "../image/content.ts";
 import type { RegistryClient } from "../registry/types.ts";
-import type { Archive } from "./archive-source.ts";
-import { ArchiveStream } from "./archive-stream.ts";
+import type { Archive } from "./archive/source.ts";
+import { ArchiveStream } from "./archive/stream.ts";
 import { Uploads } from "./direct-uploads.ts";
 import type { RouteResult, Target } from "./types.ts";
 

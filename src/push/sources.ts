@@ -1,6 +1,6 @@
 import { findEngine } from "../engine/find.ts";
 import type { Engine, LocalImage } from "../engine/types.ts";
-import { openArchive, type Archive } from "./archive-source.ts";
+import { openArchive, type Archive } from "./archive/source.ts";
 import type { ImageRequest } from "./request.ts";
 import type { Context, PushOptions } from "./types.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { KpushEvent } from "../../src/events.ts";
-import { openArchive } from "../../src/push/archive-source.ts";
+import { openArchive } from "../../src/push/archive/source.ts";
 import { directRoute, type DirectResult, type DirectSource } from "../../src/push/direct-route.ts";
 import { clientOf } from "./registry-client.ts";
 import { startFaultyRegistry, type FaultyRegistry } from "./registry.ts";

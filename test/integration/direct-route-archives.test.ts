@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/image/digest.ts";
 import { mediaTypes } from "../../src/image/manifest.ts";
-import { openArchive } from "../../src/push/archive-source.ts";
+import { openArchive } from "../../src/push/archive/source.ts";
 import { openDirectWorld } from "../fakes/direct-push.ts";
 import {
   graphArchive,

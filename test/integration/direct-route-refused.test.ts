@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/image/digest.ts";
-import { openArchive } from "../../src/push/archive-source.ts";
+import { openArchive } from "../../src/push/archive/source.ts";
 import { openDirectWorld } from "../fakes/direct-push.ts";
 import {
   graphArchive,

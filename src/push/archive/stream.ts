@@ -1,12 +1,12 @@
 import type { Readable } from "node:stream";
-import { KpushError, messageOf } from "../errors.ts";
-import { ArchiveIndex, type ArchiveEntry } from "../image/archive-index.ts";
-import type { ImageBlob } from "../image/content.ts";
-import { documentLimit } from "../image/manifest.ts";
-import { plain } from "../image/text.ts";
-import { blobDigest, memoryEntry } from "./archive-file.ts";
-import { Spool } from "./archive-spool.ts";
-import { readTar, type TarFile } from "./archive-tar.ts";
+import { KpushError, messageOf } from "../../errors.ts";
+import { ArchiveIndex, type ArchiveEntry } from "../../image/archive-index.ts";
+import type { ImageBlob } from "../../image/content.ts";
+import { documentLimit } from "../../image/manifest.ts";
+import { plain } from "../../image/text.ts";
+import { blobDigest, memoryEntry } from "./file.ts";
+import { Spool } from "./spool.ts";
+import { readTar, type TarFile } from "./tar.ts";
 
 /** Takes the layers of a stream as they come, before it is known what the image consists of. */
 export interface LayerSink {

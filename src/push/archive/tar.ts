@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, type Header } from "tar-stream";
-import { KpushError, messageOf } from "../errors.ts";
-import type { ArchiveIndex } from "../image/archive-index.ts";
+import { KpushError, messageOf } from "../../errors.ts";
+import type { ArchiveIndex } from "../../image/archive-index.ts";
 
 /** One file of a tar stream; its content must be read or skipped before the next. */
 export interface TarFile {

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ArchiveIndex, type ArchiveEntry } from "../image/archive-index.ts";
-import { isDigest } from "../image/digest.ts";
+import { ArchiveIndex, type ArchiveEntry } from "../../image/archive-index.ts";
+import { isDigest } from "../../image/digest.ts";
 
 /** Lists a directory that is an OCI image layout. Only files whose names are digests are looked at. */
 export async function indexDirectory(path: string): Promise<ArchiveIndex> {

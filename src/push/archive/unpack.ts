@@ -1,11 +1,11 @@
 import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
-import { KpushError, messageOf } from "../errors.ts";
-import type { ArchiveIndex } from "../image/archive-index.ts";
-import { plain } from "../image/text.ts";
-import type { OpenFile } from "./archive-file.ts";
-import { diskError, openTemporaryFile } from "./archive-temp.ts";
+import { KpushError, messageOf } from "../../errors.ts";
+import type { ArchiveIndex } from "../../image/archive-index.ts";
+import { plain } from "../../image/text.ts";
+import type { OpenFile } from "./file.ts";
+import { diskError, openTemporaryFile } from "./temp.ts";
 
 export type Compression = "gzip" | "zstd";
 

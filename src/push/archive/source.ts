@@ -1,15 +1,15 @@
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { addAbortSignal } from "node:stream";
-import { KpushError, messageOf } from "../errors.ts";
-import { ArchiveIndex } from "../image/archive-index.ts";
-import { readArchiveImage, type ArchiveImage } from "../image/archive.ts";
-import type { ImageContent } from "../image/content.ts";
-import { plain } from "../image/text.ts";
-import { indexDirectory } from "./archive-directory.ts";
-import { blobDigest, openRegion, regionEntry, type OpenFile } from "./archive-file.ts";
-import { readTar } from "./archive-tar.ts";
-import { compressionOf, unpack } from "./archive-unpack.ts";
+import { KpushError, messageOf } from "../../errors.ts";
+import { ArchiveIndex } from "../../image/archive-index.ts";
+import { readArchiveImage, type ArchiveImage } from "../../image/archive.ts";
+import type { ImageContent } from "../../image/content.ts";
+import { plain } from "../../image/text.ts";
+import { indexDirectory } from "./directory.ts";
+import { blobDigest, openRegion, regionEntry, type OpenFile } from "./file.ts";
+import { readTar } from "./tar.ts";
+import { compressionOf, unpack } from "./unpack.ts";
 
 /** An image archive on disk, listed and understood. */
 export interface Archive extends AsyncDisposable, ArchiveImage {

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
-import type { ArchiveEntry } from "../image/archive-index.ts";
-import { isDigest } from "../image/digest.ts";
+import type { ArchiveEntry } from "../../image/archive-index.ts";
+import { isDigest } from "../../image/digest.ts";
 
 /** Bytes of one read: with large ones an upload costs half the CPU time. */
 const readSize = 512 * 1024;

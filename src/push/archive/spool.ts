@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
-import type { ArchiveEntry } from "../image/archive-index.ts";
-import { regionEntry, type OpenFile } from "./archive-file.ts";
-import { diskError, openTemporaryFile } from "./archive-temp.ts";
+import type { ArchiveEntry } from "../../image/archive-index.ts";
+import { regionEntry, type OpenFile } from "./file.ts";
+import { diskError, openTemporaryFile } from "./temp.ts";
 
 /** Bytes that are gathered for one write. */
 const writeSize = 1024 * 1024;

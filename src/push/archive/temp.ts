@@ -1,8 +1,8 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { KpushError, messageOf } from "../errors.ts";
-import type { OpenFile } from "./archive-file.ts";
+import { KpushError, messageOf } from "../../errors.ts";
+import type { OpenFile } from "./file.ts";
 
 /**
  * Makes a temporary file in a private directory (mode 0700). Both lose their names at once, so that nothing is
