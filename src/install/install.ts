@@ -4,6 +4,7 @@ import type { Cluster } from "../cluster/types.ts";
 import type { Context } from "../push/types.ts";
 import { applyObjects } from "./apply/apply.ts";
 import { diffText } from "./apply/diff.ts";
+import { startAfresh } from "./fresh-start.ts";
 import { installedStorage, keepStorage, readInstalled, type Installed } from "./installed.ts";
 import { addonNamespace, pullAddressOf } from "./names.ts";
 import { isProved, recordProof } from "./proof-record.ts";
@@ -66,6 +67,7 @@ async function carryOut(
   }
   const chosen: Stage = { ...stage, settings };
   const objects = await applyObjects(cluster, planned, options, context);
+  await startAfresh(cluster, planned, installed, context);
   if (options.wait === false) return resultOf(cluster, settings, objects, undefined);
   const stands = planned.every(isKept) && isProved(installed) && options.verifyNodes === undefined;
   if (stands || options.verify === false) {

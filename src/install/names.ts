@@ -41,6 +41,8 @@ export const annotations = {
   pullAddress: "kpush.dev/pull-address",
   /** Uid and generation of the workloads that the last proof was made of. */
   proved: "kpush.dev/proved",
+  /** When an installation that was run again had its controller try at once. */
+  retried: "kpush.dev/retried",
   /** SHA-256 of the configuration that a pod started with. */
   configHash: "kpush.dev/config-hash",
 } as const;
