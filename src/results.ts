@@ -59,6 +59,6 @@ export interface StatusResult {
   /** Undefined where no node proxies are installed. */
   proxies: { node: string; ready: boolean; problem?: string }[] | undefined;
   pullAddress: string;
-  /** Subjects bound to the Role `kpush-push`, e.g. `user:jane`. */
-  mayPush: string[];
+  /** Subjects bound to the Role `kpush-push`, e.g. `user:jane`; undefined where that may not be seen. */
+  mayPush: string[] | undefined;
 }

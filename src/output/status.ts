@@ -61,6 +61,7 @@ function nodeLines({ proxies, pullAddress }: StatusResult, verbose: boolean): st
   ];
 }
 
-function mayPush(subjects: readonly string[]): readonly string[] {
+function mayPush(subjects: readonly string[] | undefined): readonly string[] {
+  if (subjects === undefined) return ["not known: you may not see who is named"];
   return subjects.length > 0 ? subjects : ["nobody is named; kpush install --allow-push"];
 }

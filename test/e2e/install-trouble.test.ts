@@ -256,7 +256,7 @@ describe("an installation that cannot be", () => {
     await kubectl(["-n", here.namespace, "delete", "pod", "--all", "--wait=false"]);
     expect(await failureOf(here.wait())).toMatchObject({
       code: "ROLLOUT_FAILED",
-      message: text(/^the registry keeps crashing on \w+ \(exit code \d+, \d+ restarts?\)/),
+      message: text(/^the registry keeps crashing on \w+ \(exit code \d+, \d+ restarts?\): ./),
       hint: text(/^kubectl logs -n kpush-e2e-crash kpush-registry-\S+ -c registry --previous$/),
     });
   });

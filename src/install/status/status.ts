@@ -45,7 +45,7 @@ export async function status(
     healthy: problems.length === 0,
     ...{ problems, registry, storage, proxies },
     pullAddress: pullAddressOf(facts),
-    mayPush: mayPush(facts.bindings ?? []),
+    mayPush: facts.bindings && mayPush(facts.bindings),
   };
 }
 
