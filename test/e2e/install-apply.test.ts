@@ -30,7 +30,7 @@ function withAnnotation(objects: KubeObject[]): KubeObject[] {
 
 describe("on a cluster", () => {
   test("case 2: a second run changes nothing, the Secret neither", async () => {
-    await using scene = installScene(cluster, "apply-twice");
+    await using scene = await installScene(cluster, "apply-twice");
     expect(actions(await scene.apply(scene.objects()))).toEqual(new Set(["created"]));
     const secret = await scene.live("secret/kpush-registry-http");
     expect(secret["data"]).toEqual({ secret: text(/^[\w+/]{86}==$/) });
@@ -43,7 +43,7 @@ describe("on a cluster", () => {
   });
 
   test("what is no longer rendered is removed, and only what is changed is told as changed", async () => {
-    await using scene = installScene(cluster, "apply-prune");
+    await using scene = await installScene(cluster, "apply-prune");
     await scene.apply(scene.objects({ allowPush: ["user:jane"] }));
     await scene.kubectl("create", "configmap", "kpush-mine");
     const outcome = await scene.apply(scene.objects({ nodeAccess: "none" }));
@@ -64,7 +64,7 @@ describe("on a cluster", () => {
   });
 
   test("case 4: fields of other managers are named, and taken over with --force-conflicts", async () => {
-    await using scene = installScene(cluster, "apply-conflict");
+    await using scene = await installScene(cluster, "apply-conflict");
     await scene.apply(scene.objects());
     await scene.kubectl("scale", "deployment/kpush-registry", "--replicas=2");
     await scene.kubectl("set", "image", "deployment/kpush-registry", "registry=registry:3");
@@ -95,7 +95,7 @@ describe("on a cluster", () => {
   });
 
   test("case 5: a Deployment with RollingUpdate gets Recreate", async () => {
-    await using scene = installScene(cluster, "apply-strategy");
+    await using scene = await installScene(cluster, "apply-strategy");
     const old = scene.objects();
     pick(old, "Deployment").spec["strategy"] = { type: "RollingUpdate" };
     await scene.apply(old);
@@ -112,7 +112,7 @@ describe("on a cluster", () => {
   });
 
   test("case 6: a changed selector makes the Deployment anew, and leaves the claim", async () => {
-    await using scene = installScene(cluster, "apply-selector");
+    await using scene = await installScene(cluster, "apply-selector");
     const old = scene.objects({ nodeAccess: "none" });
     const spec = pick(old, "Deployment").spec as {
       selector: { matchLabels: Record<string, string> };
@@ -138,7 +138,7 @@ describe("on a cluster", () => {
   });
 
   test("a Service that cannot become what is asked is made anew", async () => {
-    await using scene = installScene(cluster, "apply-service");
+    await using scene = await installScene(cluster, "apply-service");
     await scene.apply(scene.objects({ nodeAccess: "none" }));
     const next = scene.objects({ nodeAccess: "none" });
     pick(next, "Service").spec["clusterIP"] = "None";
@@ -153,7 +153,7 @@ describe("on a cluster", () => {
     [{ size: "500Mi" }, /has 1Gi of class standard, and 500Mi were asked for: .* cannot shrink/],
     [{ storageClass: "fast" }, /has 1Gi of class standard, and class fast was asked for/],
   ] as const)("case 7: %o is refused, and nothing is changed", async ([options, message]) => {
-    await using scene = installScene(
+    await using scene = await installScene(
       cluster,
       `apply-claim-${String(Object.values(options)[0]).toLowerCase()}`,
     );
@@ -177,7 +177,7 @@ describe("on a cluster", () => {
       },
     ]);
     try {
-      await using scene = installScene(cluster, "apply-growth");
+      await using scene = await installScene(cluster, "apply-growth");
       await scene.apply(scene.objects({ nodeAccess: "none", storageClass }));
       await scene.kubectl(
         "wait",
@@ -198,7 +198,7 @@ describe("on a cluster", () => {
   });
 
   test("case 8: a dry run where the namespace is not there yet plans all of it", async () => {
-    await using scene = installScene(cluster, "apply-absent");
+    await using scene = await installScene(cluster, "apply-absent");
     const planned = await scene.plan(scene.objects());
     expect(planned.map(({ action }) => action)).toEqual(planned.map(() => "create"));
     const diff = diffText(planned);
@@ -208,7 +208,7 @@ describe("on a cluster", () => {
   });
 
   test("objects that others made are refused by name, and taken over only when told to", async () => {
-    await using scene = installScene(cluster, "apply-foreign");
+    await using scene = await installScene(cluster, "apply-foreign");
     await kubectl(["create", "namespace", scene.namespace]);
     await scene.kubectl("create", "configmap", "kpush-registry-config", "--from-literal=mine=1");
     const objects = scene.objects({ nodeAccess: "none" });
@@ -231,7 +231,7 @@ describe("on a cluster", () => {
   });
 
   test("a namespace that is being deleted is waited for by the user, not by chance", async () => {
-    await using scene = installScene(cluster, "apply-ending");
+    await using scene = await installScene(cluster, "apply-ending");
     await kubectl(["create", "namespace", scene.namespace]);
     const stuck = JSON.stringify({ metadata: { finalizers: ["kpush.dev/test"] } });
     await scene.kubectl("create", "configmap", "stuck");
@@ -249,7 +249,7 @@ describe("on a cluster", () => {
   });
 
   test("an install that was cut off in the middle is finished by the next", async () => {
-    await using scene = installScene(cluster, "apply-cut");
+    await using scene = await installScene(cluster, "apply-cut");
     const objects = scene.objects({ nodeAccess: "none" });
     const controller = new AbortController();
     const planned = await scene.plan(objects);
@@ -276,7 +276,7 @@ describe("on a cluster", () => {
   });
 
   test("what the cluster does not take is told before anything is changed", async () => {
-    await using scene = installScene(cluster, "apply-invalid");
+    await using scene = await installScene(cluster, "apply-invalid");
     const objects = scene.objects({ nodeAccess: "none" });
     await scene.apply(scene.objects({ nodeAccess: "none" }));
     pick(objects, "Deployment").spec["replicas"] = -1;

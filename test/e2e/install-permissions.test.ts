@@ -32,7 +32,7 @@ describe("without the rights", () => {
     ],
   ] as const)("%s gets the commands that are enough", async ([, user, subject], { task }) => {
     using cluster = await openTestCluster({ as: user, asGroup: ["system:authenticated"] });
-    await using scene = installScene(cluster, `rights-${task.id.slice(-1)}`);
+    await using scene = await installScene(cluster, `rights-${task.id.slice(-1)}`);
     const objects = scene.objects({ storage: "emptydir" });
     const error = refusal(await scene.plan(objects).catch((reason: unknown) => reason));
     expect(error).toMatchObject({ code: "CLUSTER_FORBIDDEN" });
@@ -58,7 +58,7 @@ describe("without the rights", () => {
   test("who may edit a namespace installs what can be, without the Role", async () => {
     const user = "kpush-e2e-editor";
     using cluster = await openTestCluster({ as: user, asGroup: ["system:authenticated"] });
-    await using scene = installScene(cluster, "rights-edit");
+    await using scene = await installScene(cluster, "rights-edit");
     await kubectl(["create", "namespace", scene.namespace]);
     await scene.kubectl("create", "rolebinding", user, "--clusterrole=edit", `--user=${user}`);
     const objects = scene.objects({ nodeAccess: "none", storage: "emptydir" });
@@ -81,7 +81,7 @@ describe("without the rights", () => {
   test("who administers a namespace installs all of it, bindings too", async () => {
     const user = "kpush-e2e-admin";
     using cluster = await openTestCluster({ as: user, asGroup: ["system:authenticated"] });
-    await using scene = installScene(cluster, "rights-admin");
+    await using scene = await installScene(cluster, "rights-admin");
     await kubectl(["create", "namespace", scene.namespace]);
     await scene.kubectl("create", "rolebinding", user, "--clusterrole=admin", `--user=${user}`);
     const objects = scene.objects({ nodeAccess: "none", allowPush: ["user:jane"] });

@@ -17,7 +17,7 @@ const claim = "PersistentVolumeClaim/kpush-registry-data";
 
 describe("uninstall on a cluster", () => {
   test("case 19: the claim stays, and is used again; twice is fine", async () => {
-    await using scene = installScene(cluster, "remove-twice");
+    await using scene = await installScene(cluster, "remove-twice");
     await scene.apply(scene.objects());
     await scene.ready();
     const { uid } = (await scene.live("pvc/kpush-registry-data")).metadata;
@@ -49,7 +49,7 @@ describe("uninstall on a cluster", () => {
   });
 
   test("case 19: with --delete-data nothing is left, not even the namespace", async () => {
-    await using scene = installScene(cluster, "remove-all");
+    await using scene = await installScene(cluster, "remove-all");
     await scene.apply(scene.objects());
     await scene.ready();
     const planned = await remove(scene.namespace, { deleteData: true, dryRun: true });
@@ -66,7 +66,7 @@ describe("uninstall on a cluster", () => {
   });
 
   test("case 19: what kpush did not make is not touched, nor the namespace that it is in", async () => {
-    await using scene = installScene(cluster, "remove-foreign");
+    await using scene = await installScene(cluster, "remove-foreign");
     const { namespace } = scene;
     await scene.apply(scene.objects({ nodeAccess: "none", storage: "emptydir" }));
     const labels = { "app.kubernetes.io/managed-by": "Helm" };
@@ -108,7 +108,7 @@ describe("uninstall on a cluster", () => {
   });
 
   test("a namespace that others made stays", async () => {
-    await using scene = installScene(cluster, "remove-theirs");
+    await using scene = await installScene(cluster, "remove-theirs");
     await kubectl(["create", "namespace", scene.namespace]);
     await scene.apply(scene.objects({ nodeAccess: "none" }));
     const { objects } = await remove(scene.namespace, { deleteData: true });
@@ -117,7 +117,7 @@ describe("uninstall on a cluster", () => {
   });
 
   test("the user's own claim is named, and stays with --delete-data too", async () => {
-    await using scene = installScene(cluster, "remove-own-claim");
+    await using scene = await installScene(cluster, "remove-own-claim");
     const { namespace } = scene;
     await kubectl(["create", "namespace", namespace]);
     await apply([

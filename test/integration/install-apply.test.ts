@@ -47,6 +47,28 @@ describe("installing", () => {
     expect(world.store.objects).toEqual(before);
   });
 
+  test("what a controller did between the list and the dry run is no change of ours", async () => {
+    await using world = await installWorld();
+    await world.install();
+    const claim = world.store.find("PersistentVolumeClaim", "kpush-registry-data", namespace);
+    if (!claim) throw new Error("no claim");
+    const answer = world.api.onRequest;
+    let tellListed: (value: undefined) => void = () => undefined;
+    const listed = new Promise((resolve) => (tellListed = resolve));
+    world.api.onRequest = (request, response) => {
+      const isClaim = request.url?.includes("persistentvolumeclaims");
+      if (isClaim && request.method === "GET") response.on("finish", () => tellListed(undefined));
+      if (!isClaim || request.method !== "PATCH") return answer?.(request, response) ?? false;
+      void listed.then(() => {
+        world.store.put({ ...claim, spec: { ...(claim["spec"] as object), volumeName: "pv-1" } });
+        answer?.(request, response);
+      });
+      return true;
+    };
+    const planned = await world.plan(rendered());
+    expect(actionsOf(planned)).toEqual(new Set(["keep"]));
+  });
+
   test("a second run asks everything at once: one round trip", async () => {
     await using world = await installWorld();
     await world.install();
@@ -99,7 +121,7 @@ describe("installing", () => {
       code: "INSTALL_CONFLICT",
       exitCode: 4,
       message:
-        "someone else set what kpush would change: deployment kpush-system/kpush-registry: .spec.replicas, .spec.paused (set by kubectl)",
+        "someone else set what kpush would change: deployment kpush-system/kpush-registry: .spec.paused, .spec.replicas (set by kubectl)",
       hint: text(/--force-conflicts/),
     });
     expect(writes(world)).toEqual([]);

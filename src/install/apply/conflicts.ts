@@ -37,12 +37,14 @@ export function conflictError(conflicts: readonly Written[]): KpushError {
 
 /** Messages are such as `conflict with "kubectl" with subresource "scale" using apps/v1`. */
 function conflictsOf({ json }: ApiAnswer): { manager: string; field: string }[] {
-  return causesOf(json).map(({ message, field }) => {
+  const found = causesOf(json).map(({ message, field }) => {
     const [, manager = "someone", , subresource] =
       /conflict with "(.*?)"( with subresource "(.*?)")?/.exec(text(message) ?? "") ?? [];
     const by = subresource === undefined ? manager : `${manager} by ${subresource}`;
     return { manager: plain(by, 128), field: plain(text(field) ?? "", 300) };
   });
+  // The server tells them in any order.
+  return found.toSorted((one, other) => (one.field < other.field ? -1 : 1));
 }
 
 /** The single findings of a refusal; see `StatusDetails` of the API. */

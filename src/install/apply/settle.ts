@@ -1,4 +1,4 @@
-import type { KubeObject } from "../../cluster/objects.ts";
+import { getObject, refOf, type KubeObject } from "../../cluster/objects.ts";
 import type { Cluster } from "../../cluster/types.ts";
 import { mapping, text } from "../../cluster/values.ts";
 import { plain } from "../../image/text.ts";
@@ -27,7 +27,7 @@ export async function settle(
     return { object, live, next: undefined, action: live ? "change" : "create" };
   if (live && isGoing(live) && replaceable.has(object.kind))
     return { object, live, next: object, action: "recreate", note: "it was being deleted" };
-  if (answer.status < 300) return planned(tried, answer.json as KubeObject);
+  if (answer.status < 300) return planned(cluster, tried, answer.json as KubeObject, signal);
   if (live && object.kind === "Deployment" && isStrategySwitch(answer))
     return switchStrategy(cluster, tried, run, signal);
   if (live && replaceable.has(object.kind) && isImmutable(answer))
@@ -35,9 +35,23 @@ export async function settle(
   return tried;
 }
 
-function planned({ object, live }: Tried, next: KubeObject): PlannedObject {
-  const action = live === undefined ? "create" : isSame(live, next) ? "keep" : "change";
-  return { object, live, next, action };
+/**
+ * A dry run has the version that it started from. Where it differs, somebody changed the object after it
+ * was read (a claim was bound), and what they did is not to be taken for a change of ours.
+ */
+async function planned(
+  cluster: Cluster,
+  { object, live }: Tried,
+  next: KubeObject,
+  signal: AbortSignal,
+): Promise<PlannedObject> {
+  if (!live) return { object, live, next, action: "create" };
+  const isStale = live.metadata.resourceVersion !== next.metadata.resourceVersion;
+  const now =
+    isStale && !isSame(live, next)
+      ? ((await getObject(cluster, refOf(object), signal)) ?? live)
+      : live;
+  return { object, live: now, next, action: isSame(now, next) ? "keep" : "change" };
 }
 
 /** Its value is neither read nor shown. */

@@ -50,8 +50,10 @@ export type Outcome = Record<string, ObjectResult["action"]>;
 /** Of the nodes; a namespace that is on its way out still has its own. */
 let nextPort = 5480;
 
-export function installScene(cluster: Cluster, name: string): Scene {
+/** Waits for what an earlier run left of the namespace, should it be on its way still. */
+export async function installScene(cluster: Cluster, name: string): Promise<Scene> {
   const namespace = `kpush-e2e-${name}`;
+  await kubectl(["wait", "--for=delete", `namespace/${namespace}`, "--timeout=90s"]);
   const nodePort = nextPort++;
   const inside = (...args: string[]) => kubectl(["-n", namespace, ...args]);
   const plan: Scene["plan"] = (objects, run = {}) => planObjects(cluster, objects, run, never);
