@@ -3,7 +3,7 @@ import type { PushedImage, RouteName } from "../events.ts";
 import { parseManifest } from "../image/manifest.ts";
 import type { Manifest } from "../registry/types.ts";
 import { daemonRoute, saysTooLittle } from "./daemon-route.ts";
-import { directRoute } from "./direct-route.ts";
+import { directRoute } from "./direct/route.ts";
 import type { Listening } from "./listening.ts";
 import { plan, type Plan, type RemoteImage } from "./plan.ts";
 import type { Session } from "./session.ts";

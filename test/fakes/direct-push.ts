@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { KpushEvent } from "../../src/events.ts";
 import { openArchive } from "../../src/push/archive/source.ts";
-import { directRoute, type DirectResult, type DirectSource } from "../../src/push/direct-route.ts";
+import { directRoute, type DirectResult, type DirectSource } from "../../src/push/direct/route.ts";
 import { clientOf } from "./registry-client.ts";
 import { startFaultyRegistry, type FaultyRegistry } from "./registry.ts";
 import { streamOf, tarOf, type SmallImage, type TarEntry } from "./image-archives.ts";

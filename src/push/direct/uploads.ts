@@ -1,9 +1,9 @@
 import type { Readable } from "node:stream";
-import { KpushError } from "../errors.ts";
-import type { LayerState, Report } from "../events.ts";
-import type { ImageBlob } from "../image/content.ts";
-import { RegistryProblem } from "../registry/problem.ts";
-import type { RegistryClient } from "../registry/types.ts";
+import { KpushError } from "../../errors.ts";
+import type { LayerState, Report } from "../../events.ts";
+import type { ImageBlob } from "../../image/content.ts";
+import { RegistryProblem } from "../../registry/problem.ts";
+import type { RegistryClient } from "../../registry/types.ts";
 
 /** Blobs up to this many bytes (configs, attestations) do not wait for their turn. */
 const smallBlob = 1024 * 1024;

@@ -1,12 +1,12 @@
-import type { Engine, LocalImage } from "../engine/types.ts";
-import type { Report } from "../events.ts";
-import { readArchiveImage } from "../image/archive.ts";
-import type { ImageContent } from "../image/content.ts";
-import type { RegistryClient } from "../registry/types.ts";
-import type { Archive } from "./archive/source.ts";
-import { ArchiveStream } from "./archive/stream.ts";
-import { Uploads } from "./direct-uploads.ts";
-import type { RouteResult, Target } from "./types.ts";
+import type { Engine, LocalImage } from "../../engine/types.ts";
+import type { Report } from "../../events.ts";
+import { readArchiveImage } from "../../image/archive.ts";
+import type { ImageContent } from "../../image/content.ts";
+import type { RegistryClient } from "../../registry/types.ts";
+import type { Archive } from "../archive/source.ts";
+import { ArchiveStream } from "../archive/stream.ts";
+import { Uploads } from "./uploads.ts";
+import type { RouteResult, Target } from "../types.ts";
 
 /** What the direct route reads an image from. `request.image` is how the user wrote it. */
 export type DirectSource = { request: { image: string } } & (
