@@ -109,7 +109,6 @@ export async function addonWorld(objects = addonObjects()): Promise<AddonWorld> 
     if (type === "deleted") stopWorkload(store, object);
     else runWorkload(store, object);
   };
-  const { repository: repositoryOf } = registry.store;
   await putImage(world);
 
   const serve = api.onRequest;
@@ -157,8 +156,10 @@ export async function addonWorld(objects = addonObjects()): Promise<AddonWorld> 
     state: () => Object.fromEntries(store.objects.filter(isKept).map(comparable)),
     servesOldImage() {
       const serving = api.pods.some(({ metadata }) => metadata.name.includes("registry-"));
-      const held = repositoryOf.call(registry.store, repository).tags.has("1");
-      return serving && held && store.find("PersistentVolumeClaim", claimName, namespace) !== undefined;
+      const held = registry.store.repository(repository).tags.has("1");
+      return (
+        serving && held && store.find("PersistentVolumeClaim", claimName, namespace) !== undefined
+      );
     },
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
   };
@@ -173,9 +174,12 @@ const isKept = ({ kind }: KubeObject) => kind !== "Pod" && kind !== "Namespace" 
 /** Without what differs from run to run. */
 function comparable({ kind, metadata, spec, data }: KubeObject): [string, unknown] {
   const { name, labels, annotations } = metadata;
-  const { "kpush.dev/proved": _, ...notes } = annotations ?? {};
+  const notes = Object.entries(annotations ?? {}).filter(([key]) => key !== "kpush.dev/proved");
   const title = `${kind} ${metadata.namespace ?? ""}/${name}`;
-  return [title, { labels, annotations: notes, spec, data: kind === "Secret" ? "" : data }];
+  return [
+    title,
+    { labels, annotations: Object.fromEntries(notes), spec, data: kind === "Secret" ? "" : data },
+  ];
 }
 
 const userOf = (store: KubeStore) => {
@@ -187,7 +191,7 @@ const userOf = (store: KubeStore) => {
 /** What controllers and kubelets make of an object: a status, and pods. */
 function runWorkload(store: KubeStore, object: KubeObject): void {
   const { kind, metadata } = object;
-  if (kind === "Pod") store.put({ ...object, status: pulled });
+  if (kind === "Pod" && !object["status"]) store.put({ ...object, status: pulled });
   const template = mapping(mapping(object["spec"])["template"]);
   const labels = mapping(mapping(template["metadata"])["labels"]) as Record<string, string>;
   const observedGeneration = metadata.generation;

@@ -1,4 +1,4 @@
-import { refOf, titleOf, type KubeObject } from "../../cluster/objects.ts";
+import { refOf, titleOf } from "../../cluster/objects.ts";
 import { mapping, text } from "../../cluster/values.ts";
 import { KpushError } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
@@ -57,17 +57,20 @@ function strayPods({ stray, namespace }: Addon) {
   if (!first) return undefined;
   const pods = stray.map(({ metadata }) => plain(metadata.name, 253)).slice(0, 5);
   const isProxy = isOldProxy(first.metadata.labels, first["spec"]);
-  const what = `${isProxy ? "old proxies" : "the old registry"} (pod ${pods.join(", ")})`;
+  const what = `${isProxy ? "proxies of the old addon" : "the old registry"} (pod ${pods.join(", ")})`;
   const node = plain(text(mapping(first["spec"])["nodeName"]) ?? "", 253);
   const owner = ownerKind(first);
   if (owner === "Node")
     return refused(
-      `${what} run from files of their nodes, which only somebody on the nodes can remove`,
-      `delete the file from the kubelet's manifests, usually /etc/kubernetes/manifests, on ${node} and each other such node; then run it again`,
+      `only somebody on the nodes can remove ${what}: they come from files there`,
+      `delete the file, usually in /etc/kubernetes/manifests, on ${node} and each other such node; then run it again`,
     );
+  const runner = owner === undefined ? "nothing" : `a ${plain(owner, 63)}, and nothing`;
   return refused(
-    `${what} run ${owner === undefined ? "by themselves" : `by a ${plain(owner, 63)}`}, which kpush does not replace`,
-    `delete them by hand, and run it again: kubectl get pods -n ${namespace} ${pods[0] ?? ""} -o yaml`,
+    `${what}: run by ${runner} that kpush could replace`,
+    isProxy
+      ? `delete it by hand, and run it again: kubectl delete pod -n ${namespace} ${pods[0] ?? ""}`
+      : "kpush pushes to it as it is; to have it replaced, run it by a Deployment on a claim",
   );
 }
 
@@ -96,9 +99,4 @@ function otherRegistry({ workload, store, namespace }: Addon, installed: Install
     `kpush's own registry is in namespace ${namespace} already, with other images (${plain(storage ?? "", 300)})`,
     `kpush uninstall -n ${namespace} keeps its claim; then run it again`,
   );
-}
-
-/** Names an object in a plan, in its namespace. */
-export function shortTitle({ kind, metadata }: KubeObject): string {
-  return titleOf({ kind, name: metadata.name });
 }

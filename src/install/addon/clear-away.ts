@@ -1,12 +1,13 @@
 import { deleteObject, patchObject } from "../../cluster/object-writes.ts";
 import { getObject, refOf, titleOf, type KubeObject } from "../../cluster/objects.ts";
 import { list, mapping } from "../../cluster/values.ts";
+import { KpushError } from "../../errors.ts";
 import type { ObjectResult } from "../../results.ts";
 import { untilGone } from "../apply/gone.ts";
 import { objectResult } from "../apply/results.ts";
 import { labels, names, ownLabels } from "../names.ts";
 import { selectsNew } from "./find.ts";
-import type { Replacement } from "./take-over.ts";
+import { timeoutOf, type Replacement } from "./take-over.ts";
 
 /**
  * Points the Services of the old registry at the new one: others may know it by their names. A port's
@@ -77,18 +78,33 @@ async function remove(
   replacement: Replacement,
   objects: readonly KubeObject[],
 ): Promise<ObjectResult[]> {
-  const { cluster, context, polling } = replacement;
+  const { cluster, context } = replacement;
   const { signal, report } = context;
+  const timeout = timeoutOf(replacement);
+  const either = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
   await Promise.all(
     objects.map(async (object) => {
       const ref = refOf(object);
       const { uid } = object.metadata;
       await deleteObject(cluster, ref, { uid, foreground: true, signal });
       report({ type: "phase", text: `waiting until ${titleOf(ref)} is gone` });
-      await untilGone(cluster, ref, uid, signal, polling);
+      await untilGone(cluster, ref, uid, either).catch((error: unknown) => {
+        throw either.aborted && !signal.aborted ? lingering(object, timeout) : error;
+      });
     }),
   );
   return tell(replacement, objects, (object) => objectResult(object, "removed"));
+}
+
+function lingering(object: KubeObject, timeout: number): KpushError {
+  const { namespace = "" } = object.metadata;
+  return new KpushError(
+    "TIMEOUT",
+    `${titleOf(refOf(object))} was not gone after ${Math.round(timeout / 1000)} s`,
+    {
+      hint: `pods of a lost node stay until somebody says they are gone: kubectl get pods -n ${namespace} -o wide, and kubectl delete pod --force`,
+    },
+  );
 }
 
 function tell(

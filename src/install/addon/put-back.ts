@@ -4,7 +4,7 @@ import { openCluster } from "../../cluster/open.ts";
 import type { Cluster } from "../../cluster/types.ts";
 import { messageOf } from "../../errors.ts";
 import type { Context } from "../../push/types.ts";
-import { untilGone, type Polling } from "../apply/gone.ts";
+import { untilGone } from "../apply/gone.ts";
 import { names } from "../names.ts";
 import type { InstallOptions, PlannedObject } from "../types.ts";
 import type { Addon } from "./find.ts";
@@ -24,7 +24,6 @@ export async function putBack(
   { workload, memory, store }: Addon & { workload: KubeObject },
   planned: readonly PlannedObject[],
   { report, surroundings }: Context,
-  polling: Polling = {},
 ): Promise<void> {
   const title = titleOf(refOf(workload));
   const { namespace = "", name } = workload.metadata;
@@ -32,7 +31,7 @@ export async function putBack(
   const signal = AbortSignal.timeout(usual.limit);
   try {
     using cluster = await openCluster(options, surroundings, () => undefined, signal);
-    await removeRegistry(cluster, namespace, signal, polling);
+    await removeRegistry(cluster, namespace, signal);
     const replicas = store?.kind === "passing" ? undefined : memory.replicas;
     await scaleAndNote(cluster, workload, replicas, undefined, signal);
     await removeRest(cluster, planned, signal);
@@ -52,12 +51,11 @@ async function removeRegistry(
   cluster: Cluster,
   namespace: string,
   signal: AbortSignal,
-  polling: Polling,
 ): Promise<void> {
   const ref = { apiVersion: "apps/v1", kind: "Deployment", namespace, name: names.registry };
   if (!(await deleteObject(cluster, ref, { foreground: true, signal }))) return;
   const enough = AbortSignal.any([signal, AbortSignal.timeout(usual.going)]);
-  await untilGone(cluster, ref, undefined, enough, polling).catch(() => signal.throwIfAborted());
+  await untilGone(cluster, ref, undefined, enough).catch(() => signal.throwIfAborted());
 }
 
 async function removeRest(

@@ -3,7 +3,6 @@ import { KpushError } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
 import type { InstallResult, ObjectResult } from "../../results.ts";
 import { applyObjects } from "../apply/apply.ts";
-import type { Polling } from "../apply/gone.ts";
 import { dryResults } from "../dry-run.ts";
 import { resultOf, type InstallContext } from "../install.ts";
 import { readInstalled } from "../installed.ts";
@@ -19,7 +18,7 @@ import { removeProxies, removeRest, turnServices } from "./clear-away.ts";
 import { findAddon } from "./find.ts";
 import { optionsAfter } from "./options.ts";
 import { isRegistryPart, takeOver, timeoutOf, type Replacement } from "./take-over.ts";
-import { planWords } from "./words.ts";
+import { plannedRemovals, planWords } from "./words.ts";
 
 /**
  * Takes the old addon's place: its namespace, its claim, and its port on the nodes, so that every name
@@ -34,16 +33,15 @@ export async function replaceAddon(
   cluster: Cluster,
   options: InstallOptions & InstallRun,
   context: InstallContext,
-  polling: Polling = {},
 ): Promise<InstallResult> {
   checkOptions(options);
-  const replacement = await prepare(cluster, options, context, polling);
+  const replacement = await prepare(cluster, options, context);
   const { addon, planned, settings, evidence } = replacement;
   const words = planWords(addon, settings, evidence);
   for (const text of words) context.report({ type: "step", label: "plan", text });
   if (addon.store?.kind === "passing") warnOfLoss(replacement);
   if (options.dryRun !== undefined) {
-    const objects = dryResults(planned, "server", context.report);
+    const objects = dryResults([...planned, ...plannedRemovals(addon)], "server", context.report);
     return { ...resultOf(cluster, settings, objects, undefined), dryRun: options.dryRun };
   }
   if (words.length === 0) {
@@ -62,7 +60,6 @@ async function prepare(
   cluster: Cluster,
   options: InstallOptions & InstallRun,
   context: InstallContext,
-  polling: Polling,
 ): Promise<Replacement> {
   const { report, signal, surroundings } = context;
   const { namespace = addonNamespace } = options;
@@ -83,7 +80,7 @@ async function prepare(
   ]);
   // Whether a user was asked for decides about another; what is installed is not what was asked for.
   const given = { ...wanted, runAsUser: options.runAsUser };
-  return { ...first, ...stage, options: given, addon, installed, evidence, polling };
+  return { ...first, ...stage, options: given, addon, installed, evidence };
 }
 
 async function hasConsent({ addon, cluster }: Replacement, { confirm }: InstallContext) {
@@ -101,14 +98,14 @@ function warnOfLoss({ addon, context }: Replacement): void {
 
 /** From here on there is no way back, and a next run goes on where this one ends. */
 async function finish(replacement: Replacement, taken: ObjectResult[]): Promise<InstallResult> {
-  const { cluster, settings, planned, options, context, polling } = replacement;
+  const { cluster, settings, planned, options, context } = replacement;
   const { namespace } = settings;
   const { report, signal } = context;
   try {
     const services = await turnServices(replacement);
     const proxies = await removeProxies(replacement);
     const rest = planned.filter((one) => !isRegistryPart(one));
-    const applied = await applyObjects(cluster, rest, options, context, polling);
+    const applied = await applyObjects(cluster, rest, options, context);
     const patience = { ...context, timeout: timeoutOf(replacement) };
     await waitForRollout(cluster, { namespace, proxies: true }, patience);
     const proof = options.verify === false ? undefined : await proofStage(replacement, options);

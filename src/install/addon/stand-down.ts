@@ -5,7 +5,7 @@ import { mapping } from "../../cluster/values.ts";
 import { KpushError } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
 import type { Context } from "../../push/types.ts";
-import type { Polling } from "../apply/gone.ts";
+import { paceOf } from "../pace.ts";
 import type { Addon } from "./find.ts";
 import { scaleAndNote } from "./memory.ts";
 import { isOldRegistry, selectorOf } from "./templates.ts";
@@ -24,7 +24,7 @@ export async function standDown(
   { workload, memory, store }: Addon & { workload: KubeObject },
   evidence: Evidence,
   { report, signal }: Context,
-  { timeout, interval = 500 }: Polling & { timeout: number },
+  timeout: number,
 ): Promise<void> {
   const isInTheWay = store?.kind !== "passing";
   const note = { ...memory, witness: evidence };
@@ -36,8 +36,9 @@ export async function standDown(
     const left = await podsOf(cluster, workload, signal);
     const [first] = left;
     if (!first) break;
-    if (performance.now() - began >= timeout) throw lingering(first, timeout);
-    await sleep(interval, undefined, { signal }).catch(() => signal.throwIfAborted());
+    const elapsed = performance.now() - began;
+    if (elapsed >= timeout) throw lingering(first, timeout);
+    await sleep(paceOf(elapsed, 1000), undefined, { signal }).catch(() => signal.throwIfAborted());
   }
   report({ type: "step", label: "addon", text: `${titleOf(refOf(workload))} stands by, at 0` });
 }

@@ -1,7 +1,6 @@
 import { KpushError } from "../../errors.ts";
 import type { ObjectResult } from "../../results.ts";
 import { applyObjects } from "../apply/apply.ts";
-import type { Polling } from "../apply/gone.ts";
 import { planObjects } from "../apply/plan.ts";
 import type { Installed } from "../installed.ts";
 import { isUnwritable } from "../prove/unwritable.ts";
@@ -23,7 +22,6 @@ export interface Replacement extends Stage {
   installed: Installed;
   planned: readonly PlannedObject[];
   evidence: Evidence;
-  polling: Polling;
 }
 
 /** Milliseconds for each wait. */
@@ -53,7 +51,7 @@ export function isProven({ addon, installed }: Replacement): boolean {
 export async function takeOver(
   replacement: Replacement,
 ): Promise<{ objects: ObjectResult[]; settings: InstallSettings }> {
-  const { addon, settings, planned, options, context, polling } = replacement;
+  const { addon, settings, planned, options, context } = replacement;
   const { workload } = addon;
   // It was the last to go.
   if (!workload) return { objects: await applyRegistry(replacement), settings };
@@ -62,24 +60,22 @@ export async function takeOver(
     const objects = await applyRegistry(replacement);
     return { objects, settings: await proveOnce(replacement) };
   } catch (error) {
-    if (!isProven(replacement))
-      await putBack(options, { ...addon, workload }, planned, context, polling);
+    if (!isProven(replacement)) await putBack(options, { ...addon, workload }, planned, context);
     throw error;
   }
 }
 
 function applyRegistry(replacement: Replacement): Promise<ObjectResult[]> {
-  const { cluster, planned, options, context, polling } = replacement;
-  return applyObjects(cluster, planned.filter(isRegistryPart), options, context, polling);
+  const { cluster, planned, options, context } = replacement;
+  return applyObjects(cluster, planned.filter(isRegistryPart), options, context);
 }
 
 function bringDown(
   replacement: Replacement,
   addon: Parameters<typeof standDown>[1],
 ): Promise<void> {
-  const { cluster, context, evidence, polling } = replacement;
-  const patience = { ...polling, timeout: timeoutOf(replacement) };
-  return standDown(cluster, addon, evidence, context, patience);
+  const { cluster, context, evidence } = replacement;
+  return standDown(cluster, addon, evidence, context, timeoutOf(replacement));
 }
 
 /** Proves it as the user that was tried first, else as the old registry ran. */
@@ -89,21 +85,28 @@ async function proveOnce(replacement: Replacement): Promise<InstallSettings> {
     await prove(replacement);
     return settings;
   } catch (error) {
-    const { signal, report } = context;
+    const { signal } = context;
     const isFixed = options.runAsUser !== undefined || settings.runAsUser === addon.user;
     if (signal.aborted || isFixed || !addon.workload || !maybeRights(error)) throw error;
     const changed: InstallSettings = { ...settings, runAsUser: addon.user };
-    report({
-      type: "warning",
-      message: `user ${settings.runAsUser} may not write beside the old images: the registry runs as ${addon.user === 0 ? "root" : `user ${addon.user}`}, as the old one did`,
-      hint: `give the volume's files to ${settings.runAsUser}:${settings.runAsUser}, then: kpush install -n ${settings.namespace} --run-as-user ${settings.runAsUser}`,
-    });
+    tellOfUser(replacement, isUnwritable(error));
     const again = await planObjects(cluster, render(changed), options, signal);
     const parts = again.filter((one) => isRegistryPart(one) && one.action !== "keep");
-    await applyObjects(cluster, parts, options, context, replacement.polling);
+    await applyObjects(cluster, parts, options, context);
     await prove({ ...replacement, settings: changed });
     return changed;
   }
+}
+
+function tellOfUser({ settings, addon, context }: Replacement, isDenied: boolean): void {
+  const { namespace, runAsUser: user } = settings;
+  const may = isDenied ? "may not write to the volume" : "does not find the old images";
+  const other = addon.user === 0 ? "root" : `user ${addon.user}`;
+  context.report({
+    type: "warning",
+    message: `as user ${user} the registry ${may}: it runs as ${other}, as the old one did`,
+    hint: `give the volume's files to ${user}:${user}, then: kpush install -n ${namespace} --run-as-user ${user}`,
+  });
 }
 
 /** What another user could read or write, maybe. */

@@ -1,7 +1,6 @@
 import { refOf, titleOf, type KubeObject } from "../../cluster/objects.ts";
 import { plain } from "../../image/text.ts";
-import type { InstallSettings } from "../types.ts";
-import { shortTitle } from "./checks.ts";
+import type { InstallSettings, PlannedObject } from "../types.ts";
 import { selectsNew, type Addon } from "./find.ts";
 import type { Evidence } from "./witness.ts";
 
@@ -25,6 +24,30 @@ export function planWords(addon: Addon, settings: InstallSettings, evidence: Evi
   return lines;
 }
 
+/** What it removes and turns, as a dry run tells it. */
+export function plannedRemovals({
+  workload,
+  services,
+  proxies,
+  memory,
+  namespace,
+}: Addon): PlannedObject[] {
+  const maps = memory.configMaps.map((name) => ({
+    ...{ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace } },
+  }));
+  const going = [...proxies, ...(workload ? [...maps, workload] : [])];
+  const planned = (action: "change" | "remove") => (object: KubeObject) => ({
+    ...{ object, live: object, next: undefined, action },
+  });
+  return [
+    ...services.filter((one) => !selectsNew(one)).map(planned("change")),
+    ...going.map(planned("remove")),
+  ];
+}
+
+/** In its namespace. */
+const shortTitle = ({ kind, metadata }: KubeObject): string =>
+  titleOf({ kind, name: metadata.name });
 const titles = (objects: readonly KubeObject[]): string => objects.map(shortTitle).join(", ");
 
 function placeOf({ storage, runAsUser }: InstallSettings): string {
