@@ -10,6 +10,7 @@ import { readImageAnswer } from "./image-answer.ts";
 import { pathOfImage } from "./image-path.ts";
 import { choosePlatform, imageNotFit, platformJson } from "./platform-choice.ts";
 import { openPushStream } from "./push-stream.ts";
+import type { SshSurroundings } from "./remote/ssh-dial.ts";
 import { openTransport, readFailure, readText, type EngineRequest } from "./transport.ts";
 import type { Engine, ImageStore, LocalImage } from "./types.ts";
 
@@ -39,11 +40,12 @@ const errorLimit = 64 * 1024;
  */
 export function openEngine(
   endpoint: Endpoint,
+  surroundings: SshSurroundings,
   signal: AbortSignal,
   timings: Partial<EngineTimings> = {},
 ): FoundEngine {
   const limits = { ...usualTimings, ...timings };
-  const transport = openTransport(endpoint);
+  const transport = openTransport(endpoint, surroundings);
   let identity: Identity = identify({}, endpoint.address);
   let store: ImageStore = "graph";
   const prefetched = new Map<string, Promise<LocalImage>>();

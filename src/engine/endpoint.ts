@@ -2,16 +2,30 @@ import { posix, win32 } from "node:path";
 import type { Surroundings } from "../cluster/types.ts";
 import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
-import { contextHost, currentContext } from "./docker-context.ts";
+import { configDirectory, contextHost, currentContext } from "./docker-context.ts";
+import { sshEndpoint } from "./remote/ssh-address.ts";
+import type { SshTarget } from "./remote/ssh-address.ts";
+import { tcpEndpoint } from "./remote/tcp-address.ts";
+import { readTls, type EngineTls } from "./remote/tls-files.ts";
 import type { EngineOptions } from "./types.ts";
 import { usualSockets } from "./usual-sockets.ts";
 
 /** An address that an engine may answer at. */
 export interface Endpoint {
-  /** As shown and journaled: `unix:///var/run/docker.sock`, `npipe:////./pipe/docker_engine`, `tcp://127.0.0.1:2375`. */
+  /**
+   * As shown and journaled: `unix:///var/run/docker.sock`, `npipe:////./pipe/docker_engine`,
+   * `tcp://127.0.0.1:2375`, `ssh://me@build`.
+   */
   address: string;
-  /** `prefix` goes before each path and has no trailing slash. */
-  connection: { socketPath: string } | { host: string; port: number; prefix: string };
+  connection: { socketPath: string } | TcpConnection | { ssh: SshTarget };
+}
+
+/** `prefix` goes before each path and has no trailing slash. */
+export interface TcpConnection {
+  host: string;
+  port: number;
+  prefix: string;
+  tls?: EngineTls;
 }
 
 /** Where to look for the engine. */
@@ -39,7 +53,7 @@ export interface EndpointFacts extends Pick<Surroundings, "env" | "home" | "plat
  * context of docker's config.json; and where none of them says, the usual sockets.
  * https://docs.docker.com/reference/cli/docker/#environment-variables
  *
- * @throws KpushError `USAGE`, `ENGINE_NOT_FOUND` (no such context), `ENGINE_UNSUPPORTED` (ssh, TLS, remote tcp)
+ * @throws KpushError `USAGE`, `ENGINE_NOT_FOUND` (no such context), `ENGINE_UNSUPPORTED` (its TLS files)
  */
 export function resolveEndpoints(options: EngineOptions, facts: EndpointFacts): EndpointChoice {
   const { env } = facts;
@@ -73,8 +87,16 @@ export function pathsOf(platform: NodeJS.Platform): Paths {
 }
 
 function byHost(host: string, chosenBy: string, facts: EndpointFacts): EndpointChoice {
-  const tls = Boolean(facts.env["DOCKER_TLS_VERIFY"] || facts.env["DOCKER_TLS"]);
-  return { endpoints: [parseHost(host, chosenBy, { tls, platform: facts.platform })], chosenBy };
+  const { env, files, platform } = facts;
+  const verify = Boolean(env["DOCKER_TLS_VERIFY"]);
+  const isAsked = verify || Boolean(env["DOCKER_TLS"]);
+  const { join } = pathsOf(platform);
+  const tls = () => {
+    if (!isAsked) return undefined;
+    const directory = env["DOCKER_CERT_PATH"] || configDirectory(facts);
+    return readTls(directory, { verify, needsAuthority: verify }, { files, join });
+  };
+  return { endpoints: [parseHost(host, chosenBy, { tls, platform })], chosenBy };
 }
 
 function byContext(name: string, chosenBy: string, facts: EndpointFacts): EndpointChoice {
@@ -83,14 +105,18 @@ function byContext(name: string, chosenBy: string, facts: EndpointFacts): Endpoi
     return { endpoints: [socketEndpoint(defaultSocket(platform))], chosenBy };
   }
   const { host, tls } = contextHost(name, chosenBy, facts);
-  return { endpoints: [parseHost(host, chosenBy, { tls, platform })], chosenBy };
+  return { endpoints: [parseHost(host, chosenBy, { tls: () => tls, platform })], chosenBy };
 }
 
-/** Reads a host as `docker -H` writes it. */
+/**
+ * Reads a host as `docker -H` writes it.
+ *
+ * @param tls - is asked only for an address that can have it
+ */
 function parseHost(
   text: string,
   chosenBy: string,
-  { tls, platform }: { tls: boolean; platform: NodeJS.Platform },
+  { tls, platform }: { tls: () => EngineTls | undefined; platform: NodeJS.Platform },
 ): Endpoint {
   const host = text.trim();
   const scheme = /^([a-z]+):\/\//.exec(host)?.[1] ?? (/^[^/]+:\d+$/.test(host) ? "tcp" : undefined);
@@ -101,46 +127,24 @@ function parseHost(
       return socketEndpoint(rest === "" ? defaultSocket(platform) : rest);
     case "tcp":
     case "http":
-      return tcpEndpoint(rest, chosenBy, tls);
+      return tcpEndpoint(rest, chosenBy, tls());
     case "https":
-      return tcpEndpoint(rest, chosenBy, true);
+      return tcpEndpoint(rest, chosenBy, tls() ?? machinesAuthorities);
     case "ssh":
-      throw unsupported("over ssh", chosenBy);
+      return sshEndpoint(rest, chosenBy);
     default:
       throw new KpushError("USAGE", `${chosenBy} is no engine's address: "${plain(host, 200)}"`, {
-        hint: "an address is written like unix:///var/run/docker.sock or tcp://127.0.0.1:2375",
+        hint: "an address is written like unix:///var/run/docker.sock, tcp://HOST:2376 or ssh://HOST",
       });
   }
 }
 
-function tcpEndpoint(rest: string, chosenBy: string, tls: boolean): Endpoint {
-  if (tls) throw unsupported("over TLS", chosenBy);
-  const url = parseUrl(`http://${rest.startsWith(":") || rest === "" ? `localhost${rest}` : rest}`);
-  if (!url) {
-    throw new KpushError("USAGE", `${chosenBy} is no engine's address: "${plain(rest, 200)}"`, {
-      hint: "an address is written like tcp://127.0.0.1:2375",
-    });
-  }
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  if (host !== "localhost" && host !== "::1" && !/^127(?:\.\d+){3}$/.test(host)) {
-    throw unsupported("on other machines", chosenBy);
-  }
-  // The URL class leaves out a port 80.
-  const port = Number(url.port || (/:80(?:\/|$)/.test(rest) ? 80 : 2375));
-  const prefix = url.pathname.replace(/\/+$/, "");
-  return {
-    address: `tcp://${url.hostname}:${port}${prefix}`,
-    connection: { host, port, prefix },
-  };
-}
-
-function parseUrl(text: string): URL | undefined {
-  try {
-    return new URL(text);
-  } catch {
-    return undefined;
-  }
-}
+const machinesAuthorities: EngineTls = {
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+  verify: true,
+};
 
 function socketEndpoint(socketPath: string): Endpoint {
   // Pipes are written with either slash; node and docker take both.
@@ -151,14 +155,4 @@ function socketEndpoint(socketPath: string): Endpoint {
 
 function defaultSocket(platform: NodeJS.Platform): string {
   return platform === "win32" ? "//./pipe/docker_engine" : "/var/run/docker.sock";
-}
-
-function unsupported(where: string, chosenBy: string): KpushError {
-  return new KpushError(
-    "ENGINE_UNSUPPORTED",
-    `${chosenBy} names an engine ${where}, which kpush cannot work with yet`,
-    {
-      hint: "save the image and push the file: docker save IMAGE -o image.tar && kpush ./image.tar",
-    },
-  );
 }

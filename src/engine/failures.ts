@@ -1,6 +1,7 @@
 import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
 import { plain } from "../image/text.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { setTls, tlsFailure } from "./remote/tls-failure.ts";
 
 /** What went wrong on the way to an engine. */
 export function connectionFailed(endpoint: Endpoint, error: unknown): KpushError {
@@ -8,6 +9,8 @@ export function connectionFailed(endpoint: Endpoint, error: unknown): KpushError
   const errno = error instanceof Error && "code" in error ? String(error.code) : "";
   const fail = (code: ErrorCode, message: string, hint: string) =>
     new KpushError(code, message, { hint, cause: error });
+  const tls = tlsFailure(errno, messageOf(error));
+  if (tls) return fail(tls[0], `${tls[1]} at ${address}`, tls[2]);
   switch (errno) {
     case "ENOENT":
       return fail("ENGINE_NOT_FOUND", `there is no container engine at ${address}`, startIt);
@@ -79,6 +82,9 @@ export function answerFailed(
     return new KpushError("IMAGE_NOT_FOUND", `${engine.name} has no image ${image}`, {
       hint: `list what is there with "${engine.tool} images", or build it: ${engine.tool} build -t ${image} .`,
     });
+  }
+  if (status === 400 && /HTTP request to an HTTPS server/i.test(words)) {
+    return new KpushError("ENGINE_DENIED", `${engine.name} wants TLS`, { hint: setTls });
   }
   return new KpushError("ENGINE_FAILED", `${engine.name} answered with ${status}: ${words}`, {
     hint: "look at the engine's log",

@@ -5,6 +5,8 @@ import type { Report } from "../events.ts";
 import { openEngine, type EngineTimings, type FoundEngine } from "./client.ts";
 import { resolveEndpoints, type Endpoint, type Files } from "./endpoint.ts";
 import { noEngine } from "./failures.ts";
+import type { SshSurroundings } from "./remote/ssh-dial.ts";
+import { unsafeWay } from "./remote/tcp-address.ts";
 import type { Engine, EngineOptions } from "./types.ts";
 
 /** What tests change; times in milliseconds. */
@@ -26,7 +28,7 @@ export interface FindSettings extends Partial<EngineTimings> {
 export async function findEngine(
   options: EngineOptions,
   names: readonly string[],
-  surroundings: Pick<Surroundings, "env" | "home" | "platform">,
+  surroundings: Pick<Surroundings, "env" | "home" | "platform"> & SshSurroundings,
   report: Report,
   signal: AbortSignal,
   settings: FindSettings = {},
@@ -40,7 +42,15 @@ export async function findEngine(
   const there = chosenBy === undefined ? endpoints.filter((one) => isThere(one, files)) : endpoints;
   if (there.length === 0) throw noEngine(endpoints);
 
-  const candidates = there.map((endpoint) => askFor(names, openEngine(endpoint, signal, timings)));
+  for (const endpoint of there) {
+    const message = unsafeWay(endpoint);
+    if (message !== undefined) {
+      report({ type: "warning", message, hint: "protect it with TLS, or use ssh://HOST" });
+    }
+  }
+  const candidates = there.map((endpoint) =>
+    askFor(names, openEngine(endpoint, surroundings, signal, timings)),
+  );
   const chosen = await chooseFirst(candidates, names.length, patience);
   for (const one of candidates) {
     const { engine, error } = one;

@@ -1,7 +1,9 @@
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { KpushError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { connectionFailed, noAnswer } from "./failures.ts";
+import { openWay } from "./remote/way.ts";
+import { TryPodman, type SshSurroundings } from "./remote/ssh-dial.ts";
 
 /** One request to an engine. Paths carry no API version: each engine then speaks its newest. */
 export interface EngineRequest {
@@ -25,40 +27,47 @@ export interface Transport extends Disposable {
   send(request: EngineRequest): Promise<IncomingMessage>;
 }
 
-/** Makes no connection yet; closes the idle ones when disposed. */
-export function openTransport(endpoint: Endpoint): Transport {
-  const agent = new Agent({ keepAlive: true });
-  const { connection } = endpoint;
-  const prefix = "prefix" in connection ? connection.prefix : "";
+/** Makes no connection yet; closes all when disposed, and ends the processes that carry them. */
+export function openTransport(endpoint: Endpoint, surroundings: SshSurroundings): Transport {
+  const way = openWay(endpoint, surroundings);
+  const send = ({ method, path, headers, body, signal, timeout }: EngineRequest) =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      signal?.throwIfAborted();
+      const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
+      const request = way.request({
+        method,
+        path: way.prefix + path,
+        headers: { ...headers, ...length },
+        ...(signal && { signal }),
+      });
+      const late = () => request.destroy(noAnswer(endpoint, timeout ?? 0));
+      const timer = timeout === undefined ? undefined : setTimeout(late, timeout);
+      request.once("response", (answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+      request.once("error", (error) => {
+        clearTimeout(timer);
+        reject(error instanceof TryPodman ? error : readFailure(endpoint, error, signal));
+      });
+      request.end(body);
+    });
+  const attempt = (request: EngineRequest) =>
+    send(request).catch((error: unknown) => {
+      if (error instanceof TryPodman) return send(request);
+      throw error;
+    });
+  let first: Promise<unknown> | undefined;
   return {
     endpoint,
-    send: ({ method, path, headers, body, signal, timeout }) =>
-      new Promise((resolve, reject) => {
-        signal?.throwIfAborted();
-        const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
-        const options = {
-          ...connection,
-          agent,
-          method,
-          path: prefix + path,
-          headers: { ...headers, ...length },
-          servername: "", // else Node looks whether a host is an address, by an expression of 5 ms
-          ...(signal && { signal }),
-        };
-        const request = httpRequest(options);
-        const late = () => request.destroy(noAnswer(endpoint, timeout ?? 0));
-        const timer = timeout === undefined ? undefined : setTimeout(late, timeout);
-        request.once("response", (answer) => {
-          clearTimeout(timer);
-          resolve(answer);
-        });
-        request.once("error", (error) => {
-          clearTimeout(timer);
-          reject(readFailure(endpoint, error, signal));
-        });
-        request.end(body);
-      }),
-    [Symbol.dispose]: () => agent.destroy(),
+    async send(request) {
+      // What ssh asks before the first answer, a host's key for one, it asks once.
+      if (way.asks && first) await first;
+      const answer = attempt(request);
+      first ??= answer.catch(() => undefined);
+      return answer;
+    },
+    [Symbol.dispose]: () => way.agent.destroy(),
   };
 }
 

@@ -6,7 +6,7 @@ import type { ExecConfig } from "../kubeconfig/user-entry.ts";
 import type { Surroundings } from "../types.ts";
 import { execInfo, execVersions, parseExecCredential } from "./exec-credential.ts";
 import type { Login, LoginSource } from "./login.ts";
-import { terminalText } from "./terminal-text.ts";
+import { terminalText } from "../../image/terminal-text.ts";
 
 /** A plugin prints a token or a certificate; more than this is something else. */
 const mostOutput = 1024 * 1024;

@@ -3,7 +3,7 @@ import { execInfo, parseExecCredential } from "../../../src/cluster/credentials/
 import { expiryOf } from "../../../src/cluster/credentials/jwt.ts";
 import type { Login, LoginSource } from "../../../src/cluster/credentials/login.ts";
 import { memoise } from "../../../src/cluster/credentials/memo.ts";
-import { terminalText } from "../../../src/cluster/credentials/terminal-text.ts";
+import { terminalText } from "../../../src/image/terminal-text.ts";
 import { impersonationHeaders } from "../../../src/cluster/impersonation.ts";
 
 const v1 = "client.authentication.k8s.io/v1";

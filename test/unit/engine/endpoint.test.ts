@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { resolveEndpoints, type Files } from "../../../src/engine/endpoint.ts";
+import { unsafeWay } from "../../../src/engine/remote/tcp-address.ts";
 import type { EngineOptions } from "../../../src/engine/types.ts";
 
 type Tree = Record<string, string | object>;
@@ -126,26 +127,20 @@ test.for<[string, string, EngineOptions, Record<string, string>, Tree]>([
   ["nonsense", "USAGE", { host: "/var/run/docker.sock" }, {}, {}],
   ["fd://", "USAGE", { host: "fd://" }, {}, {}],
   ["a broken address", "USAGE", { host: "tcp://127.0.0.1:99999" }, {}, {}],
-  ["ssh", "ENGINE_UNSUPPORTED", { host: "ssh://me@host" }, {}, {}],
-  ["https", "ENGINE_UNSUPPORTED", { host: "https://127.0.0.1:2376" }, {}, {}],
-  ["another machine", "ENGINE_UNSUPPORTED", { host: "tcp://10.0.0.1:2375" }, {}, {}],
-  ["a name like loopback", "ENGINE_UNSUPPORTED", { host: "tcp://127.0.0.1.evil.io:1" }, {}, {}],
+  ["a login in a tcp address", "USAGE", { host: "tcp://me:secret@127.0.0.1" }, {}, {}],
   [
-    "TLS by DOCKER_TLS_VERIFY",
+    "DOCKER_TLS_VERIFY without ca.pem",
     "ENGINE_UNSUPPORTED",
-    { host: "tcp://127.0.0.1:1" },
-    { DOCKER_TLS_VERIFY: "1" },
-    {},
+    { host: "tcp://10.0.0.1:2376" },
+    { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: "/certs" },
+    { "/certs/cert.pem": "cert", "/certs/key.pem": "key" },
   ],
   [
-    "TLS by the context's files",
+    "a certificate without its key",
     "ENGINE_UNSUPPORTED",
-    { dockerContext: "t" },
-    {},
-    {
-      ...context("t", "tcp://127.0.0.1:2376"),
-      [`${docker}/contexts/tls/${idOf("t")}/docker/ca.pem`]: "x",
-    },
+    { host: "tcp://10.0.0.1:2376" },
+    { DOCKER_TLS: "1", DOCKER_CERT_PATH: "/certs" },
+    { "/certs/cert.pem": "cert" },
   ],
   ["an unknown context", "ENGINE_NOT_FOUND", { dockerContext: "nope" }, {}, {}],
   ["an unknown current context", "ENGINE_NOT_FOUND", {}, {}, current("gone")],
@@ -159,6 +154,88 @@ test.for<[string, string, EngineOptions, Record<string, string>, Tree]>([
 ])("refuses %s with %s", ([, code, options, env, tree]) => {
   expect(() => resolve(options, env, tree)).toThrow(expect.objectContaining({ code }));
 });
+
+const certs = { "/certs/ca.pem": "ca", "/certs/cert.pem": "cert", "/certs/key.pem": "key" };
+const inContext = (name: string, file: string) =>
+  `${docker}/contexts/tls/${idOf(name)}/docker/${file}`;
+
+test.for<[string, EngineOptions, Record<string, string>, Tree, object | undefined]>([
+  [
+    "DOCKER_TLS_VERIFY and DOCKER_CERT_PATH",
+    { host: "tcp://10.0.0.1:2376" },
+    { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: "/certs" },
+    certs,
+    { ca: "ca", cert: "cert", key: "key", verify: true },
+  ],
+  [
+    "files in docker's own directory",
+    { host: "tcp://10.0.0.1:2376" },
+    { DOCKER_TLS_VERIFY: "1" },
+    { [`${docker}/ca.pem`]: "own" },
+    { ca: "own", cert: undefined, key: undefined, verify: true },
+  ],
+  [
+    "DOCKER_TLS, which verifies nothing",
+    { host: "tcp://10.0.0.1:2376" },
+    { DOCKER_TLS: "1", DOCKER_CERT_PATH: "/certs" },
+    {},
+    { ca: undefined, cert: undefined, key: undefined, verify: false },
+  ],
+  [
+    "the files of a context",
+    { dockerContext: "t" },
+    { DOCKER_TLS: "1", DOCKER_CERT_PATH: "/certs" },
+    { ...context("t", "tcp://10.0.0.1:2376"), ...certs, [inContext("t", "ca.pem")]: "of t" },
+    { ca: "of t", cert: undefined, key: undefined, verify: true },
+  ],
+  [
+    "a context that skips the verification",
+    { dockerContext: "s" },
+    {},
+    {
+      [`${docker}/contexts/meta/${idOf("s")}/meta.json`]: {
+        Endpoints: { docker: { Host: "tcp://10.0.0.1:2376", SkipTLSVerify: true } },
+      },
+    },
+    { ca: undefined, cert: undefined, key: undefined, verify: false },
+  ],
+  [
+    "https, with the machine's authorities",
+    { host: "https://engine.example" },
+    {},
+    {},
+    { ca: undefined, cert: undefined, key: undefined, verify: true },
+  ],
+  ["no TLS unless asked", { host: "tcp://10.0.0.1:2375" }, {}, certs, undefined],
+])("takes for TLS: %s", ([, options, env, tree, tls]) => {
+  const [endpoint] = resolve(options, env, tree).endpoints;
+  expect((endpoint?.connection as { tls?: object }).tls).toEqual(tls);
+});
+
+test("TLS files are not asked for where the engine is a socket", () => {
+  const env = { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: "/nowhere" };
+  expect(resolve({ host: "unix:///a.sock" }, env).addresses).toEqual(["unix:///a.sock"]);
+});
+
+test.for([
+  ["tcp://10.0.0.1:2375", {}, "no TLS"],
+  ["tcp://127.0.0.1.evil.io:1", {}, "no TLS"],
+  ["tcp://10.0.0.1:2376", { DOCKER_TLS: "1" }, "not verified"],
+  ["https://10.0.0.1:2376", {}, undefined],
+  ["tcp://127.0.0.1:2375", {}, undefined],
+  ["tcp://[::1]:2375", {}, undefined],
+  ["tcp://localhost", {}, undefined],
+  ["unix:///a.sock", {}, undefined],
+  ["ssh://build", {}, undefined],
+] as [string, Record<string, string>, string | undefined][])(
+  "the way to %s with %j is warned of: %s",
+  ([host, env, words]) => {
+    const [endpoint] = resolve({ host }, env).endpoints;
+    const warning = endpoint && unsafeWay(endpoint);
+    if (words === undefined) expect(warning).toBeUndefined();
+    else expect(warning).toContain(words);
+  },
+);
 
 test("control characters of a context's name do not reach the terminal", () => {
   expect(() => resolve({ dockerContext: "a\u001b[31mb" })).toThrow(/"a\[31mb"/);

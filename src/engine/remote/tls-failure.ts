@@ -1,0 +1,51 @@
+import type { ErrorCode } from "../../errors.ts";
+
+/** How an address gets TLS. */
+export const setTls =
+  "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the directory with ca.pem, cert.pem and key.pem";
+
+const unknownAuthority = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "CERT_SIGNATURE_FAILURE",
+  "CERT_UNTRUSTED",
+]);
+
+/**
+ * What of an exchange with an engine failed for TLS's sake.
+ *
+ * @param errno - the `code` of node's error
+ * @returns code, words that an "at ADDRESS" follows, and hint
+ */
+export function tlsFailure(
+  errno: string,
+  message: string,
+): [code: ErrorCode, what: string, hint: string] | undefined {
+  if (unknownAuthority.has(errno)) {
+    const what = "ca.pem does not name the authority behind the certificate of the engine";
+    return ["ENGINE_UNREACHABLE", what, setTls];
+  }
+  if (errno === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    const what = "the certificate is of another host than the engine";
+    return ["ENGINE_UNREACHABLE", what, "use the name or the address that it was made for"];
+  }
+  if (errno === "CERT_HAS_EXPIRED" || errno === "CERT_NOT_YET_VALID") {
+    const what = "the certificate is not valid now of the engine";
+    return ["ENGINE_UNREACHABLE", what, "renew it, and check the clocks of both machines"];
+  }
+  if (errno === "ERR_SSL_WRONG_VERSION_NUMBER" || errno === "ERR_SSL_PACKET_LENGTH_TOO_LONG") {
+    const what = "no TLS is spoken by the engine";
+    return ["ENGINE_UNREACHABLE", what, "see whether its port is the one for TLS, 2376 as a rule"];
+  }
+  if (/^ERR_OSSL_/.test(errno)) {
+    return ["ENGINE_UNSUPPORTED", "cert.pem and key.pem cannot be used for the engine", setTls];
+  }
+  if (/^ERR_SSL_.*ALERT/.test(errno) || /alert (?:bad|unknown|certificate)/i.test(message)) {
+    const what = "cert.pem and key.pem, or their absence, are not accepted by the engine";
+    return ["ENGINE_DENIED", what, setTls];
+  }
+  return undefined;
+}
