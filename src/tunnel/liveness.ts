@@ -27,6 +27,8 @@ export class Liveness {
   readonly #view: LivenessView;
   readonly #timings: TunnelTimings;
   readonly #timer: NodeJS.Timeout;
+  readonly #every: number;
+  #checked = performance.now();
   #received = performance.now();
   #flushed = this.#received;
   /** Bytes that the runtime has surely read: a pong repeats the count at which its ping was sent. */
@@ -36,8 +38,8 @@ export class Liveness {
   constructor(timings: TunnelTimings, view: LivenessView) {
     this.#view = view;
     this.#timings = timings;
-    const every = Math.min(timings.ping, timings.dead, timings.stallWarn, timings.stallKill);
-    this.#timer = setInterval(() => this.#check(), every);
+    this.#every = Math.min(timings.ping, timings.dead, timings.stallWarn, timings.stallKill);
+    this.#timer = setInterval(() => this.#check(), this.#every);
     this.#timer.unref();
   }
 
@@ -66,8 +68,10 @@ export class Liveness {
   #check(): void {
     const { ping, dead, stallWarn, stallKill } = this.#timings;
     const now = performance.now();
-    if (this.#view.paused()) {
-      // We do not listen, so silence says nothing.
+    const late = now - this.#checked > 2 * this.#every;
+    this.#checked = now;
+    if (this.#view.paused() || late) {
+      // We do not listen, or did not while this process stood still: so silence says nothing.
       this.#received = now;
       return;
     }

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import { KpushError } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
@@ -29,9 +30,9 @@ export async function openTunnelSocket(options: OpenSocketOptions): Promise<Tunn
   signal.addEventListener("abort", abort);
   try {
     return await new Promise<TunnelSocket>((resolve, reject) => {
-      const onOpen = (webSocket: WebSocket) => {
+      const onOpen = (webSocket: WebSocket, connection: Socket) => {
         timer = setTimeout(() => opening.terminate(noPortFrames(options)), timings.portFrames);
-        const opening = watch(webSocket, options, resolve, reject);
+        const opening = watch(webSocket, connection, options, resolve, reject);
         socket = opening;
       };
       upgrade({ ...options, onOpen }).catch(reject);
@@ -45,6 +46,7 @@ export async function openTunnelSocket(options: OpenSocketOptions): Promise<Tunn
 /** Makes the stream, and has its errors go to whoever is concerned: the opener first, later the pool. */
 function watch(
   webSocket: WebSocket,
+  connection: Socket,
   { target, timings, onStall, onLost, onClose }: OpenSocketOptions,
   resolve: (socket: TunnelSocket) => void,
   reject: (reason: unknown) => void,
@@ -54,7 +56,7 @@ function watch(
     open = true;
     resolve(socket);
   };
-  const socket = new TunnelSocket(webSocket, { target, timings, onOpen, onStall });
+  const socket = new TunnelSocket(webSocket, connection, { target, timings, onOpen, onStall });
   socket.on("close", () => open && onClose(socket));
   socket.on("error", (error) => {
     if (!open) reject(asFailure(error));

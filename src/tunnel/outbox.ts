@@ -1,5 +1,6 @@
-import type { WebSocket } from "ws";
-import { dataMessages, MessageBuffers } from "./frames.ts";
+import { randomFillSync } from "node:crypto";
+import type { Socket } from "node:net";
+import { dataFrames } from "./frames.ts";
 
 type Done = (error?: Error | null) => void;
 
@@ -7,19 +8,27 @@ type Done = (error?: Error | null) => void;
 const highWater = 256 * 1024;
 const lowWater = 64 * 1024;
 
-/** The sending side of a WebSocket: what was taken, what still waits, and who waits for it. */
+/**
+ * The sending side of a WebSocket: what was taken, what still waits, and who waits for it. Frames with
+ * data go to the connection itself; `ws` sends its own, whole ones too, between them.
+ */
 export class Outbox {
-  readonly #webSocket: WebSocket;
+  readonly #connection: Socket;
   readonly #onFlushed: () => void;
-  readonly #buffers = new MessageBuffers();
+  readonly #mask: (() => Uint8Array) | undefined;
   #sent = 0;
   #waiting: Done | undefined;
   #waitBelow = 0;
 
-  /** @param onFlushed - called when queued bytes left this process */
-  constructor(webSocket: WebSocket, onFlushed: () => void) {
-    this.#webSocket = webSocket;
+  /**
+   * @param connection - what the WebSocket was opened on
+   * @param onFlushed - called when queued bytes left this process
+   */
+  constructor(connection: Socket, onFlushed: () => void) {
+    this.#connection = connection;
     this.#onFlushed = onFlushed;
+    // Unpredictable masks protect intermediaries that read along, which TLS does not have.
+    if (!("encrypted" in connection)) this.#mask = () => randomFillSync(new Uint8Array(4));
   }
 
   /** Bytes taken so far. */
@@ -29,14 +38,18 @@ export class Outbox {
 
   /** Bytes that wait in this process. */
   get queued(): number {
-    return this.#webSocket.bufferedAmount;
+    return this.#connection.writableLength;
   }
 
-  /** Sends chunks; calls `done` when there is room for more. */
+  /** Sends chunks, which must stay as they are until they are flushed; calls `done` when there is room for more. */
   send(chunks: readonly Uint8Array[], done: Done): void {
-    for (const message of dataMessages(chunks, this.#buffers.allocate)) {
-      this.#sent += message.length - 1;
-      this.#webSocket.send(message, this.#flushed);
+    for (const { pieces, bytes } of dataFrames(chunks, this.#mask)) {
+      this.#sent += bytes;
+      const last = pieces.pop();
+      this.#connection.cork();
+      for (const piece of pieces) this.#connection.write(piece);
+      if (last) this.#connection.write(last, this.#flushed);
+      this.#connection.uncork();
     }
     if (this.queued <= highWater) done();
     else this.#wait(lowWater, done);
@@ -67,7 +80,6 @@ export class Outbox {
 
   readonly #flushed: Done = (error) => {
     if (error) return; // the WebSocket's close follows
-    this.#buffers.sent();
     this.#onFlushed();
     if (this.queued <= this.#waitBelow) this.release();
   };

@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Duplex } from "node:stream";
-import { KpushError } from "../errors.ts";
+import { asError, KpushError } from "../errors.ts";
 import { Opener } from "./opener.ts";
 import type { TunnelSocket } from "./socket.ts";
 import { defaultTimings } from "./timings.ts";
@@ -181,8 +181,4 @@ class Pool implements Tunnel {
     }
     this.#fill();
   }
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

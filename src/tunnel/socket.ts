@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { KpushError } from "../errors.ts";
@@ -58,15 +59,22 @@ export class TunnelSocket extends Duplex {
   /** What ends the stream once the reader has taken all that came before it. */
   #failure: KpushError | undefined;
 
-  /** @param webSocket - in the moment that it opens, before any frame is read */
-  constructor(webSocket: WebSocket, { target, timings, onOpen, onStall }: TunnelSocketOptions) {
+  /**
+   * @param webSocket - in the moment that it opens, before any frame is read
+   * @param connection - what it was opened on
+   */
+  constructor(
+    webSocket: WebSocket,
+    connection: Socket,
+    { target, timings, onOpen, onStall }: TunnelSocketOptions,
+  ) {
     super({ readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark });
     this.target = target;
     this.#webSocket = webSocket;
     this.#timings = timings;
     this.#onOpen = onOpen;
     this.#ports = new PortFrames(target.port);
-    this.#outbox = new Outbox(webSocket, () => this.#liveness.flushed());
+    this.#outbox = new Outbox(connection, () => this.#liveness.flushed());
     const pod = podOf(target);
     this.#liveness = new Liveness(timings, {
       sent: () => this.#outbox.sent,

@@ -19,7 +19,7 @@ export interface UpgradeOptions {
   timings: TunnelTimings;
   explainFailure: (error: unknown) => KpushError;
   /** Gets the WebSocket in the moment that it opens: frames may come before any `await` goes on. */
-  onOpen: (socket: WebSocket) => void;
+  onOpen: (socket: WebSocket, connection: Socket) => void;
   /** Ends the attempt; has no effect on a WebSocket that is open. */
   signal: AbortSignal;
 }
@@ -125,12 +125,16 @@ function connectSocket(
       stale ? new OpenFailure("stale", options.explainFailure(error)) : asFailure(error, options),
     );
   });
-  socket.on("upgrade", (response) => response.socket.setKeepAlive(true, 30_000));
+  let connection: Socket | undefined;
+  socket.on("upgrade", (response) => {
+    connection = response.socket.setKeepAlive(true, 30_000);
+  });
   socket.on("open", () => {
     settle();
+    if (!connection) throw new Error("a WebSocket opened without an upgrade");
     // The handler's own reader throws at an empty message, and would end the process.
     socket.onmessage = null;
-    options.onOpen(socket);
+    options.onOpen(socket, connection);
   });
   return socket;
 }

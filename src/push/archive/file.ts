@@ -7,10 +7,10 @@ import { isDigest } from "../../image/digest.ts";
 const readSize = 512 * 1024;
 
 /**
- * Buffers that take turns in one upload. One is being filled, one waits in the stream and one is being
- * sent, so a fourth is surely free. New ones for each read would be garbage of some 16 MiB more at the peak.
+ * Buffers that take turns in one upload. One is being filled, one waits in the stream, one is being
+ * sent, and the end of another may still wait in the connection, so a fifth is surely free. New ones for each read would be garbage of some 16 MiB more at the peak.
  */
-const buffersInTurn = 4;
+const buffersInTurn = 5;
 
 /** An open file that is closed when it is disposed. */
 export interface OpenFile extends AsyncDisposable {

@@ -1,46 +1,68 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  dataMessages,
+  dataFrames,
   ErrorText,
   maxPayload,
-  MessageBuffers,
   parseMessage,
   PortFrames,
   runtimeReason,
 } from "../../../src/tunnel/frames.ts";
 
-describe("data messages", () => {
-  test("hold all bytes in order, are full but for the last, and begin with the channel", () => {
-    const sizes = fc.array(fc.integer({ min: 0, max: 3 * maxPayload }), { maxLength: 20 });
-    fc.assert(
-      fc.property(sizes, (lengths) => {
-        let next = 0;
-        const chunks = lengths.map((length) => Buffer.alloc(length).map(() => next++));
-        const messages = [...dataMessages(chunks)];
-        for (const message of messages) expect(message[0]).toBe(0);
-        for (const message of messages.slice(0, -1)) expect(message.length).toBe(maxPayload + 1);
-        expect(messages.at(-1)?.length ?? 2).toBeGreaterThan(1);
-        expect(messages.at(-1)?.length ?? 2).toBeLessThanOrEqual(maxPayload + 1);
-        const bytes = Buffer.concat(messages.map((message) => message.subarray(1)));
-        expect(bytes.equals(Buffer.concat(chunks))).toBe(true);
-      }),
-      { numRuns: 20 },
-    );
+/** Reads one frame as RFC 6455 section 5.2 has it: a whole, masked message of binary data. */
+function messageIn(frame: Buffer): Buffer {
+  expect(frame[0]).toBe(0x82);
+  const first = (frame[1] ?? 0) - 0x80; // the mask's bit, which a client must set
+  const size = first < 126 ? 2 : first === 126 ? 4 : 10;
+  const length =
+    size === 2 ? first : size === 4 ? frame.readUInt16BE(2) : Number(frame.readBigUInt64BE(2));
+  const key = frame.subarray(size, size + 4);
+  const body = frame.subarray(size + 4);
+  expect(body.length).toBe(length);
+  return Buffer.from(body.map((byte, at) => byte ^ (key[at & 3] ?? 0)));
+}
+
+describe("data frames", () => {
+  test.for([
+    ["without a mask", undefined],
+    ["with one", () => Buffer.from([1, 200, 3, 99])],
+  ] as const)(
+    "%s hold all bytes in order, are full but for the last, and begin with the channel",
+    ([, mask]) => {
+      const sizes = fc.array(fc.integer({ min: 0, max: 3 * maxPayload }), { maxLength: 20 });
+      fc.assert(
+        fc.property(sizes, (lengths) => {
+          let next = 0;
+          const chunks = lengths.map((length) => Buffer.alloc(length).map(() => next++));
+          const frames = [...dataFrames(chunks, mask)];
+          const messages = frames.map(({ pieces }) => messageIn(Buffer.concat(pieces)));
+          for (const [at, message] of messages.entries()) {
+            expect(message[0]).toBe(0);
+            expect(message.length - 1).toBe(frames[at]?.bytes);
+          }
+          for (const message of messages.slice(0, -1)) expect(message.length).toBe(maxPayload + 1);
+          expect(messages.at(-1)?.length ?? 2).toBeGreaterThan(1);
+          expect(messages.at(-1)?.length ?? 2).toBeLessThanOrEqual(maxPayload + 1);
+          const bytes = Buffer.concat(messages.map((message) => message.subarray(1)));
+          expect(bytes.equals(Buffer.concat(chunks))).toBe(true);
+        }),
+        { numRuns: 15 },
+      );
+    },
+  );
+
+  test("write a length in as many bytes as it takes", () => {
+    for (const bytes of [1, 124, 125, 126, 65_534, 65_535, 65_536]) {
+      const [frame] = dataFrames([Buffer.alloc(bytes, 7)]);
+      const message = messageIn(Buffer.concat(frame?.pieces ?? []));
+      expect(message.subarray(1)).toEqual(Buffer.alloc(bytes, 7));
+    }
   });
 
-  test("use full buffers again only after they are sent", () => {
-    const buffers = new MessageBuffers();
-    const full = [Buffer.alloc(maxPayload)];
-    const [first] = dataMessages(full, buffers.allocate);
-    const [second] = dataMessages([Buffer.alloc(10)], buffers.allocate);
-    const [third] = dataMessages(full, buffers.allocate);
-    expect(third).not.toBe(first);
-    buffers.sent();
-    buffers.sent();
-    expect([...dataMessages(full, buffers.allocate)][0]).toBe(first);
-    expect([...dataMessages([Buffer.alloc(10)], buffers.allocate)][0]).not.toBe(second);
-    expect([...dataMessages(full, buffers.allocate)][0]).not.toBe(first);
+  test("do not copy what need not be masked", () => {
+    const chunk = Buffer.alloc(1000);
+    const [frame] = dataFrames([chunk]);
+    expect(frame?.pieces[1]?.buffer).toBe(chunk.buffer);
   });
 });
 
