@@ -128,7 +128,12 @@ function worst(errors: readonly unknown[]): unknown {
   return errors.reduce((one, other) => (rank(other) > rank(one) ? other : one));
 }
 
-const severity: ErrorCode[] = ["ENGINE_NOT_FOUND", "ENGINE_UNREACHABLE", "ENGINE_DENIED"];
+const severity: ErrorCode[] = [
+  "ENGINE_NOT_FOUND",
+  "ENGINE_UNREACHABLE",
+  "ENGINE_DENIED",
+  "ENGINE_UNSUPPORTED",
+];
 
 function isThere({ connection }: Endpoint, files: Files): boolean {
   return !("socketPath" in connection) || files.exists(connection.socketPath);

@@ -48,15 +48,18 @@ export function openTransport(endpoint: Endpoint, surroundings: SshSurroundings)
       });
       request.once("error", (error) => {
         clearTimeout(timer);
-        reject(error instanceof TryPodman ? error : readFailure(endpoint, error, signal));
+        reject(error);
       });
       request.end(body);
     });
-  const attempt = (request: EngineRequest) =>
-    send(request).catch((error: unknown) => {
-      if (error instanceof TryPodman) return send(request);
-      throw error;
-    });
+  const attempt = async (request: EngineRequest): Promise<IncomingMessage> => {
+    try {
+      return await send(request);
+    } catch (error) {
+      if (error instanceof TryPodman) return attempt(request);
+      throw readFailure(endpoint, error, request.signal);
+    }
+  };
   let first: Promise<unknown> | undefined;
   return {
     endpoint,

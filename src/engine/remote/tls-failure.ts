@@ -36,7 +36,8 @@ export function tlsFailure(
     const what = "the certificate is not valid now of the engine";
     return ["ENGINE_UNREACHABLE", what, "renew it, and check the clocks of both machines"];
   }
-  if (errno === "ERR_SSL_WRONG_VERSION_NUMBER" || errno === "ERR_SSL_PACKET_LENGTH_TOO_LONG") {
+  // Where TLS broke in the middle of a write, node's code is EPROTO and OpenSSL's words are all there is.
+  if (/wrong.version.number|packet.length.too.long/i.test(`${errno} ${message}`)) {
     const what = "no TLS is spoken by the engine";
     return ["ENGINE_UNREACHABLE", what, "see whether its port is the one for TLS, 2376 as a rule"];
   }
