@@ -51,7 +51,7 @@ describe("case 8: a pod that never reads", () => {
     });
     // Pongs do not come either. If their absence counted, the socket would die before the warning.
     await using tunnel = testTunnel(server, {
-      timings: { ping: 20, dead: 50, stallWarn: 300, stallKill: 600 },
+      timings: { ping: 40, dead: 200, stallWarn: 600, stallKill: 1200 },
     });
     const connected: unknown = await tunnel.connect();
     const socket = connected as TunnelSocket;
