@@ -374,6 +374,19 @@ describe("before anything is changed, a replacement is refused", () => {
     expect(writes(cluster)).toEqual([]);
   });
 
+  test("where the old objects may not all be changed and removed", async () => {
+    await using cluster = await addonWorld();
+    cluster.world.api.allow = (verb, resource) =>
+      !(verb === "delete" && ["daemonsets", "configmaps"].includes(resource)) &&
+      !(verb === "patch" && resource === "replicationcontrollers");
+    await expect(cluster.replace()).rejects.toMatchObject({
+      code: "CLUSTER_FORBIDDEN",
+      message:
+        "you may not patch replicationcontroller kube-system/kube-registry-v0, delete daemonset kube-system/kube-registry-proxy, delete configmap kube-system/kube-registry-proxy in context test; nothing was changed",
+    });
+    expect(writes(cluster)).toEqual([]);
+  });
+
   test.for<[Parameters<typeof install>[0], string, RegExp]>([
     [{ wait: false }, "USAGE", /waits/],
     [{ nodeAccess: "none" }, "USAGE", /leave out --node-access none/],

@@ -17,6 +17,7 @@ import { checkAddon, checkOptions } from "./checks.ts";
 import { removeProxies, removeRest, turnServices } from "./clear-away.ts";
 import { findAddon } from "./find.ts";
 import { optionsAfter } from "./options.ts";
+import { checkRights } from "./rights.ts";
 import { isRegistryPart, takeOver, timeoutOf, type Replacement } from "./take-over.ts";
 import { plannedRemovals, planWords } from "./words.ts";
 
@@ -77,6 +78,7 @@ async function prepare(
   const [stage, evidence] = await Promise.all([
     planStage(first, installed),
     askOldRegistry(cluster, addon, context),
+    checkRights(cluster, plannedRemovals(addon), addon.workload, signal),
   ]);
   // Whether a user was asked for decides about another; what is installed is not what was asked for.
   const given = { ...wanted, runAsUser: options.runAsUser };
