@@ -90,6 +90,7 @@ function surroundings(): Surroundings {
     platform,
     pluginStdin: isTerminal ? "inherit" : "ignore",
     pluginStderr: (chunk) => void stderr.write(chunk),
+    stdin: isTerminal ? undefined : () => process.stdin,
   };
 }
 

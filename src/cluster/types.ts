@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { KubeConfig } from "@kubernetes/client-node";
 import type { Report } from "../events.ts";
 
@@ -14,6 +15,8 @@ export interface Surroundings {
   pluginStdin: "inherit" | "ignore";
   /** Receives what such plugins print to stderr, as it comes. */
   pluginStderr: (chunk: Uint8Array) => void;
+  /** Opens standard input, once; undefined where it is a terminal, or there is none. */
+  stdin?: (() => Readable) | undefined;
 }
 
 /** How the user names a cluster: kubectl's options of the same names. */

@@ -1,11 +1,12 @@
 import { KpushError } from "../errors.ts";
 import type { ArchiveIndex } from "./archive-index.ts";
 import type { ImageContent } from "./content.ts";
-import { assembleDockerImage, readDockerArchive } from "./docker-archive.ts";
-import { assembleOciImage, readOciLayout } from "./oci-layout.ts";
+import { assembleDockerImage, readDockerArchive, type DockerImage } from "./docker-archive.ts";
+import { assembleOciImage } from "./oci-content.ts";
+import { readOciLayout } from "./oci-layout.ts";
 import { plain } from "./text.ts";
 
-/** The image of an archive, understood but for the choice of a platform. */
+/** An image of an archive, understood but for the choice of a platform. */
 export interface ArchiveImage {
   /** Full names that it has there, e.g. `myapp:dev`. */
   names: string[];
@@ -23,22 +24,21 @@ export interface ArchiveImage {
  * manifest.json too), Podman's docker-archive, and OCI image layouts. Where there is a layout it goes first: its
  * manifests have the digests by which the engine knows the image.
  *
- * @throws KpushError `ARCHIVE_INVALID`, `IMAGE_UNSUPPORTED`
+ * @throws KpushError `ARCHIVE_INVALID`
  */
-export async function readArchiveImage(index: ArchiveIndex): Promise<ArchiveImage> {
+export async function readArchiveImages(
+  index: ArchiveIndex,
+): Promise<[ArchiveImage, ...ArchiveImage[]]> {
   const docker = index.find("manifest.json") ? await readDockerArchive(index) : undefined;
-  if (index.find("index.json")) {
-    const oci = await readOciLayout(index);
-    return {
-      names: docker && docker.names.length > 0 ? docker.names : oci.names,
-      content: (platform) => Promise.resolve().then(() => assembleOciImage(index, oci, platform)),
-    };
+  const fromDocker = (image: DockerImage): ArchiveImage => ({
+    names: image.names,
+    content: (platform) => assembleDockerImage(index, image, platform),
+  });
+  if (index.find("index.json")) return await readOciImages(index, docker);
+  if (docker) {
+    const [first, ...others] = docker;
+    return [fromDocker(first), ...others.map(fromDocker)];
   }
-  if (docker)
-    return {
-      names: docker.names,
-      content: (platform) => assembleDockerImage(index, docker, platform),
-    };
   throw new KpushError(
     "ARCHIVE_INVALID",
     `${plain(index.what, 300)} is no image archive: it has neither a manifest.json nor an index.json`,
@@ -46,4 +46,36 @@ export async function readArchiveImage(index: ArchiveIndex): Promise<ArchiveImag
       hint: "make one with docker save (docker export writes a file system, not an image)",
     },
   );
+}
+
+/**
+ * {@link readArchiveImages} of an archive that is to hold one.
+ *
+ * @throws KpushError `ARCHIVE_INVALID`, or `IMAGE_UNSUPPORTED` where there are several
+ */
+export async function readArchiveImage(index: ArchiveIndex): Promise<ArchiveImage> {
+  const [image, ...others] = await readArchiveImages(index);
+  if (others.length === 0) return image;
+  const names = [image, ...others].flatMap((one) => one.names);
+  throw new KpushError(
+    "IMAGE_UNSUPPORTED",
+    `${plain(index.what, 300)} holds several images: ${plain(names.join(", "), 300)}`,
+  );
+}
+
+async function readOciImages(
+  index: ArchiveIndex,
+  docker: DockerImage[] | undefined,
+): Promise<[ArchiveImage, ...ArchiveImage[]]> {
+  const [first, ...others] = await readOciLayout(index);
+  // manifest.json has a multi-platform image once for each platform.
+  const short = others.length === 0 ? new Set(docker?.flatMap((image) => image.names)) : [];
+  const understand = (image: typeof first, names: string[]): ArchiveImage => ({
+    names,
+    content: (platform) => Promise.resolve().then(() => assembleOciImage(index, image, platform)),
+  });
+  return [
+    understand(first, [...short].length > 0 ? [...short] : first.names),
+    ...others.map((image) => understand(image, image.names)),
+  ];
 }

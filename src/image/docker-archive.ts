@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { KpushError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import type { ArchiveEntry, ArchiveIndex } from "./archive-index.ts";
 import type { ImageBlob, ImageContent } from "./content.ts";
 import { digestOf, isDigest } from "./digest.ts";
 import { documentLimit, isObject, mediaTypes, parseDocument, platformOf } from "./manifest.ts";
 import { requirePlatform } from "./platform.ts";
-import { plain } from "./text.ts";
 
 /** One image of manifest.json: names of entries, and the image's own. */
 export interface DockerImage {
@@ -15,18 +14,22 @@ export interface DockerImage {
 }
 
 /**
- * Reads manifest.json of a `docker save` archive (moby, image/tarexport), which may list one image
- * several times.
+ * Reads manifest.json of a `docker save` archive (moby, image/tarexport): the images in their order.
+ * One that it lists several times is one image with all those names.
  *
- * @throws KpushError `ARCHIVE_INVALID`, or `IMAGE_UNSUPPORTED` where there are several images
+ * @throws KpushError `ARCHIVE_INVALID`
  */
-export async function readDockerArchive(index: ArchiveIndex): Promise<DockerImage> {
-  const listed = parseList(index, await readEntry(index, "manifest.json"));
-  const [first] = listed;
+export async function readDockerArchive(
+  index: ArchiveIndex,
+): Promise<[DockerImage, ...DockerImage[]]> {
+  const images = new Map<string, DockerImage>();
+  for (const image of parseList(index, await readEntry(index, "manifest.json"))) {
+    const names = [...(images.get(image.config)?.names ?? []), ...image.names];
+    images.set(image.config, { ...image, names: [...new Set(names)] });
+  }
+  const [first, ...others] = images.values();
   if (!first) throw index.damaged("its manifest.json lists no image");
-  const names = [...new Set(listed.flatMap((image) => image.names))];
-  if (listed.some(({ config }) => config !== first.config)) throw severalImages(index, names);
-  return { ...first, names };
+  return [first, ...others];
 }
 
 /**
@@ -75,17 +78,6 @@ export async function assembleDockerImage(
     configDigest: config.digest,
     onlyPlatform: undefined,
   };
-}
-
-export function severalImages(index: ArchiveIndex, names: readonly string[]): KpushError {
-  const listed = names.length > 0 ? `: ${plain(names.join(", "), 300)}` : "";
-  return new KpushError(
-    "IMAGE_UNSUPPORTED",
-    `${plain(index.what, 300)} holds several images${listed}`,
-    {
-      hint: "save each image to an archive of its own",
-    },
-  );
 }
 
 /** The content of an entry that must be small. */

@@ -1,8 +1,7 @@
-import { KpushError } from "../errors.ts";
 import type { ArchiveIndex } from "./archive-index.ts";
-import type { ImageBlob, ImageContent, ImageDocument } from "./content.ts";
+import type { ImageBlob, ImageDocument } from "./content.ts";
 import { digestOf } from "./digest.ts";
-import { readEntry, severalImages } from "./docker-archive.ts";
+import { readEntry } from "./docker-archive.ts";
 import {
   indexDepth,
   isAttestation,
@@ -13,17 +12,15 @@ import {
   type Descriptor,
   type ImageIndex,
 } from "./manifest.ts";
-import { matchesPlatform, platformNotFound, requirePlatform } from "./platform.ts";
-import { plain } from "./text.ts";
 
-/** The one image of an OCI image layout: what its index.json leads to. */
+/** One image of an OCI image layout. */
 export interface OciImage {
   root: Node;
   names: string[];
 }
 
 /** A manifest or an index with all below it that the archive holds. */
-interface Node extends ImageDocument {
+export interface Node extends ImageDocument {
   /** Undefined for an index. */
   platform: string | undefined;
   attestation: boolean;
@@ -35,70 +32,51 @@ interface Node extends ImageDocument {
 }
 
 /**
- * Reads an OCI image layout (image-spec 1.1, image-layout.md) and follows it down to the blobs.
+ * Reads an OCI image layout (image-spec 1.1, image-layout.md), in the order of its index.json, and
+ * follows it down to the blobs. One image that it lists under several names is one.
  *
- * @throws KpushError `ARCHIVE_INVALID`, or `IMAGE_UNSUPPORTED` where there are several images
+ * @throws KpushError `ARCHIVE_INVALID`
  */
-export async function readOciLayout(index: ArchiveIndex): Promise<OciImage> {
+export async function readOciLayout(index: ArchiveIndex): Promise<[OciImage, ...OciImage[]]> {
   const bytes = await readEntry(index, "index.json");
   const layout = parseManifest(bytes, mediaTypes.ociIndex, "index.json");
   if (layout.kind !== "index") throw index.damaged("its index.json is no index");
-  const { manifests } = layout;
-  const names = [...new Set(manifests.map(nameOf).filter((name) => name !== undefined))];
-  const [first, ...others] = manifests;
-  if (!first) throw index.damaged("its index.json lists no image");
-  if (others.every(({ digest }) => digest === first.digest)) {
-    const root = await readNode(index, first, 0);
-    if (root) return { root, names };
-    throw index.damaged(`${first.digest} is missing`);
-  }
+  const listed = byDigest(layout.manifests);
+  const names = [...new Set(listed.flatMap((one) => one.names))];
   // Some tools list the platforms of one image in index.json itself.
-  const isOne = names.length < 2 && manifests.every(({ platform }) => platform !== undefined);
-  if (!isOne) throw severalImages(index, names);
-  const document = { digest: digestOf(bytes), mediaType: mediaTypes.ociIndex, bytes };
-  return { root: await readIndex(index, layout, document, 0), names };
+  const isOne =
+    listed.length > 1 &&
+    names.length < 2 &&
+    listed.every(({ descriptor }) => descriptor.platform !== undefined);
+  if (isOne) {
+    const document = { digest: digestOf(bytes), mediaType: mediaTypes.ociIndex, bytes };
+    return [{ root: await readIndex(index, layout, document, 0), names }];
+  }
+  const images: OciImage[] = [];
+  for (const one of listed) {
+    const root = await readNode(index, one.descriptor, 0);
+    if (!root) throw index.damaged(`${one.descriptor.digest} is missing`);
+    images.push({ root, names: one.names });
+  }
+  const [first, ...others] = images;
+  if (!first) throw index.damaged("its index.json lists no image");
+  return [first, ...others];
 }
 
-/**
- * Chooses what to push of it: the image for the platform that is asked for; else all, where all is
- * there; else the one platform that is there whole.
- *
- * @throws KpushError `ARCHIVE_INVALID`, `PLATFORM_NOT_FOUND`, `IMAGE_UNSUPPORTED`
- */
-export function assembleOciImage(
-  index: ArchiveIndex,
-  { root }: OciImage,
-  wanted: string | undefined,
-): ImageContent {
-  if (root.children.length === 0) {
-    requirePlatform(wanted, root.platform, index.what);
-    return contentOf(whole(index, root));
+interface Listed {
+  descriptor: Descriptor;
+  names: string[];
+}
+
+function byDigest(manifests: readonly Descriptor[]): Listed[] {
+  const listed = new Map<string, Listed>();
+  for (const descriptor of manifests) {
+    const name = nameOf(descriptor);
+    const names = new Set(listed.get(descriptor.digest)?.names);
+    if (name !== undefined) names.add(name);
+    listed.set(descriptor.digest, { descriptor, names: [...names] });
   }
-  const images = leaves(root).filter(({ attestation }) => !attestation);
-  if (wanted !== undefined) {
-    const fitting = images.filter(
-      ({ platform }) => platform !== undefined && matchesPlatform(wanted, platform),
-    );
-    const chosen = fitting.find(isWhole) ?? fitting[0];
-    if (!chosen) throw platformNotFound(wanted, platforms(images.filter(isWhole)), index.what);
-    requirePlatform(undefined, chosen.platform, index.what);
-    return { ...contentOf(whole(index, chosen)), onlyPlatform: wanted };
-  }
-  if (isWhole(root)) return contentOf(root);
-  const [only, ...more] = images.filter(isWhole);
-  if (!only) return contentOf(whole(index, root));
-  if (more.length > 0) {
-    const have = platforms([only, ...more]);
-    throw new KpushError(
-      "PLATFORM_NOT_FOUND",
-      `${plain(index.what, 300)} holds only some of its platforms: ${plain(have.join(", "), 300)}`,
-      {
-        hint: `choose one with --platform, for example --platform ${plain(have[0] ?? "", 100)}`,
-      },
-    );
-  }
-  requirePlatform(undefined, only.platform, index.what);
-  return { ...contentOf(only), onlyPlatform: only.platform ?? "unknown" };
+  return [...listed.values()];
 }
 
 async function readNode(
@@ -188,45 +166,6 @@ function nameOf({ annotations }: Descriptor): string | undefined {
   const name =
     annotations["io.containerd.image.name"] ?? annotations["org.opencontainers.image.ref.name"];
   return name !== undefined && /[/:]/.test(name) ? name : undefined;
-}
-
-function contentOf(node: Node): ImageContent {
-  const all = [...flatten(node)];
-  const blobs = new Map(all.flatMap((one) => one.blobs).map((blob) => [blob.digest, blob]));
-  const { configDigest } = node;
-  const documents = new Map(
-    all.map(({ digest, mediaType, bytes }) => [digest, { digest, mediaType, bytes }]),
-  );
-  documents.delete(node.digest);
-  return {
-    manifests: [...documents.values(), node],
-    blobs: [...blobs.values()],
-    configDigest,
-    onlyPlatform: undefined,
-  };
-}
-
-/** Children first. */
-function flatten(node: Node): Node[] {
-  return [...node.children.flatMap(flatten), node];
-}
-
-function leaves(node: Node): Node[] {
-  return flatten(node).filter(({ children }) => children.length === 0);
-}
-
-function isWhole({ missing }: Node): boolean {
-  return missing.length === 0;
-}
-
-function whole(index: ArchiveIndex, node: Node): Node {
-  const [first, ...more] = node.missing;
-  if (first === undefined) return node;
-  throw index.damaged(`${first} is missing${more.length > 0 ? `, and ${more.length} more` : ""}`);
-}
-
-function platforms(nodes: readonly Node[]): string[] {
-  return [...new Set(nodes.map(({ platform }) => platform ?? "unknown"))];
 }
 
 function blobName(digest: string): string {

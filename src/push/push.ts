@@ -15,7 +15,7 @@ import type { Context, ImageOutcome, PushOptions } from "./types.ts";
  */
 export async function push(options: PushOptions, context: Context): Promise<ImageOutcome[]> {
   const started = performance.now();
-  const requests = parseRequests(options);
+  const requests = parseRequests(options, context.surroundings);
   using deadline = openDeadline(context.signal, options.timeout);
   const inside: Context = { ...context, signal: deadline.signal };
   const opening = openSession(options, inside);
@@ -32,23 +32,14 @@ export async function push(options: PushOptions, context: Context): Promise<Imag
     const claims = claimTargets(sources.all, options, session.pod.pullAddress);
     return await Promise.all(
       claims.map(async (claim): Promise<ImageOutcome> => {
-        const { image } = claim.source.request;
+        if (claim.kind === "refused") return fail(claim.image, claim.error, inside);
+        const { source, target } = claim;
+        const job = { source, target, options, session, listening, started, context: inside };
         try {
-          if (claim.source.kind === "missing" || !claim.target)
-            throw "error" in claim ? claim.error : undefined;
-          const { source, target } = claim;
-          return await pushImage({
-            source,
-            target,
-            options,
-            session,
-            listening,
-            started,
-            context: inside,
-          });
+          return await pushImage(job);
         } catch (error) {
           inside.signal.throwIfAborted();
-          return fail(image, error, inside);
+          return fail(source.request.image, error, inside);
         }
       }),
     );

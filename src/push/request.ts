@@ -1,24 +1,33 @@
 import { KpushError } from "../errors.ts";
 import { parseImageArgument } from "../image/argument.ts";
 import { checkTag, destinationOf, parseReference } from "../image/reference.ts";
+import type { Surroundings } from "../cluster/types.ts";
 import type { Source } from "./sources.ts";
 import type { PushOptions, Target } from "./types.ts";
 
 /** One image that the user asked for; `image` is how it was written. */
 export type ImageRequest =
   | { kind: "image"; image: string; reference: string }
-  | { kind: "archive"; image: string; path: string };
+  | { kind: "archive"; image: string; path: string }
+  | { kind: "stdin"; image: string };
 
-/** A source with its place in the registry, or with why it has none. */
+/** A source that can be pushed. */
+export type ReadySource = Exclude<Source, { kind: "missing" }>;
+
+/** A source with its place in the registry, or why there is nothing to push. */
 export type Claim =
-  { source: Source; target: Target } | { source: Source; target?: never; error: unknown };
+  | { kind: "placed"; source: ReadySource; target: Target }
+  | { kind: "refused"; image: string; error: unknown };
 
 /**
  * Reads the images of a push, and refuses what no cluster and no engine need be asked about.
  *
  * @throws KpushError `USAGE` or `BAD_REFERENCE`
  */
-export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRequest[] {
+export function parseRequests(
+  { images, name, tags = [] }: PushOptions,
+  { stdin }: Pick<Surroundings, "stdin">,
+): ImageRequest[] {
   if (images.length === 0)
     throw new KpushError("USAGE", "no image is named", { hint: "kpush myapp:dev" });
   if (name !== undefined) {
@@ -30,6 +39,11 @@ export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRe
     parseReference(name);
   }
   for (const tag of tags) checkTag(tag);
+  if (images.filter((image) => image === "-").length > 1) {
+    throw new KpushError("USAGE", "- is there twice, and standard input can be read but once", {
+      hint: "save one of the images to a file",
+    });
+  }
   return images.map((image) => {
     const argument = parseImageArgument(image);
     switch (argument.kind) {
@@ -41,11 +55,20 @@ export function parseRequests({ images, name, tags = [] }: PushOptions): ImageRe
       case "oci":
         return { kind: "archive", image, path: argument.path };
       case "stdin":
-        throw new KpushError("USAGE", "kpush cannot read an image from standard input yet", {
-          hint: "save it to a file first: docker save myapp:dev -o app.tar && kpush ./app.tar",
-        });
+        if (!stdin) throw noStandardInput();
+        return { kind: "stdin", image };
     }
   });
+}
+
+export function noStandardInput(): KpushError {
+  return new KpushError(
+    "USAGE",
+    "standard input is a terminal: there is no image to read from it",
+    {
+      hint: "pipe one into it: docker save myapp:dev | kpush -",
+    },
+  );
 }
 
 /** An id, or a name with a digest, gets its place from the image's own names: the engine must tell. */
@@ -68,30 +91,27 @@ export function claimTargets(
   pullAddress: string,
 ): Claim[] {
   const taken = new Map<string, string>();
-  return sources.map((source) => {
-    if (source.kind === "missing") return { source, error: source.error };
+  return sources.map((source): Claim => {
+    const { image } = source.request;
+    if (source.kind === "missing") return { kind: "refused", image, error: source.error };
     let target: Target;
     try {
       target = targetOf(source, options, pullAddress);
     } catch (error) {
-      return { source, error };
+      return { kind: "refused", image, error };
     }
     for (const tag of target.tags) {
       const place = `${target.repository}:${tag}`;
       const other = taken.get(place);
-      if (other !== undefined && other !== source.request.image)
-        throw sameTarget(other, source.request.image, place);
-      taken.set(place, source.request.image);
+      if (other !== undefined && other !== image) throw sameTarget(other, image, place);
+      taken.set(place, image);
     }
-    return { source, target };
+    return { kind: "placed", source, target };
   });
 }
 
-function targetOf(
-  source: Exclude<Source, { kind: "missing" }>,
-  { name, tags = [] }: PushOptions,
-  pullAddress: string,
-): Target {
+function targetOf(source: ReadySource, options: PushOptions, pullAddress: string): Target {
+  const { name, tags = [] } = options;
   const described = source.kind === "engine" ? source.local : source.archive;
   const { repository, tag } = destinationOf({
     reference: source.request.kind === "image" ? source.request.reference : undefined,

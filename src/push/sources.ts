@@ -1,7 +1,14 @@
 import { findEngine } from "../engine/find.ts";
 import type { Engine, LocalImage } from "../engine/types.ts";
-import { openArchive, type Archive } from "./archive/source.ts";
-import type { ImageRequest } from "./request.ts";
+import { chooseImages, type ChosenImage } from "./archive/images.ts";
+import {
+  openArchive,
+  openArchiveStream,
+  type Archive,
+  type ArchiveOptions,
+  type OpenArchive,
+} from "./archive/source.ts";
+import { noStandardInput, type ImageRequest } from "./request.ts";
 import type { Context, PushOptions } from "./types.ts";
 
 /** Where one requested image comes from, or why it cannot be had. */
@@ -13,6 +20,7 @@ export type Source = { request: ImageRequest } & (
 
 /** The sources of a push; disposing closes what was opened for them. */
 export interface Sources extends AsyncDisposable {
+  /** In the order of the requests; an archive may have more than one. */
   all: Source[];
 }
 
@@ -34,39 +42,62 @@ export async function openSources(
   const engine =
     names.length > 0 ? await findEngine(options, names, surroundings, report, signal) : undefined;
   if (engine) report({ type: "engine", name: engine.name });
-  const all = await Promise.all(
-    requests.map((request) => openSource(request, engine, options.platform, context)),
-  );
-  return {
-    all,
-    async [Symbol.asyncDispose]() {
-      for (const source of all)
-        if (source.kind === "archive") await source.archive[Symbol.asyncDispose]();
-      engine?.[Symbol.dispose]();
-    },
+  const archives = new Set<OpenArchive>();
+  const close = async () => {
+    for (const archive of archives) await archive[Symbol.asyncDispose]();
+    engine?.[Symbol.dispose]();
   };
+  const ask = async (request: ImageRequest): Promise<Source[]> => {
+    if (request.kind === "image") return [await inspect(request, engine, options.platform)];
+    const archive = await openRequested(request, options.platform, context);
+    archives.add(archive);
+    const images = chooseImages(request.image, archive, options.name, report);
+    return await Promise.all(images.map((image) => prepare(request, image, options.platform)));
+  };
+  const asked = await Promise.allSettled(requests.map(ask));
+  if (signal.aborted) await close();
+  signal.throwIfAborted();
+  const all = requests.flatMap((request, at): Source[] => {
+    const outcome = asked[at];
+    if (outcome?.status === "fulfilled") return outcome.value;
+    return [{ request, kind: "missing", error: outcome?.reason }];
+  });
+  return { all, [Symbol.asyncDispose]: close };
 }
 
-async function openSource(
-  request: ImageRequest,
+async function inspect(
+  request: ImageRequest & { kind: "image" },
   engine: Engine | undefined,
   platform: string | undefined,
-  { surroundings: { cwd, env }, signal }: Context,
 ): Promise<Source> {
+  if (!engine) throw new Error("an image name needs an engine");
+  const local = await engine.inspect(request.reference, platform);
+  return { request, kind: "engine", engine, local };
+}
+
+async function openRequested(
+  request: Exclude<ImageRequest, { kind: "image" }>,
+  platform: string | undefined,
+  { surroundings: { cwd, env, stdin }, report, signal }: Context,
+): Promise<OpenArchive> {
+  const options: ArchiveOptions = { signal, cwd, directory: env["TMPDIR"], platform, report };
+  if (request.kind === "archive") return openArchive(request.path, options);
+  if (!stdin) throw noStandardInput();
+  report({ type: "phase", text: "reading standard input" });
+  return openArchiveStream(stdin(), options);
+}
+
+/** A part of the archive that is damaged, or lacks the platform, concerns its image alone. */
+async function prepare(
+  request: ImageRequest,
+  { label, archive }: ChosenImage,
+  platform: string | undefined,
+): Promise<Source> {
+  const own: ImageRequest = { ...request, image: label };
   try {
-    if (request.kind === "archive") {
-      const archive = await openArchive(request.path, { signal, cwd, directory: env["TMPDIR"] });
-      return { request, kind: "archive", archive };
-    }
-    if (!engine) throw new Error("an image name needs an engine");
-    return {
-      request,
-      kind: "engine",
-      engine,
-      local: await engine.inspect(request.reference, platform),
-    };
+    await archive.content(platform);
+    return { request: own, kind: "archive", archive };
   } catch (error) {
-    signal.throwIfAborted();
-    return { request, kind: "missing", error };
+    return { request: own, kind: "missing", error };
   }
 }

@@ -69,7 +69,10 @@ export async function openDirectWorld(): Promise<DirectWorld> {
       await writeFile(path, bytes);
       const signal = options.signal ?? new AbortController().signal;
       await using archive = await openArchive(name, { signal, cwd: root, directory });
-      return await world.push({ kind: "archive", request: { image: name }, archive }, options);
+      return await world.push(
+        { kind: "archive", request: { image: name }, archive: archive.images[0] },
+        options,
+      );
     },
     takePuts: () =>
       faulty

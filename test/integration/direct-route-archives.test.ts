@@ -42,7 +42,8 @@ describe("an archive file", () => {
     const image = small();
     const path = join(world.directory, "app.tar");
     await writeFile(path, await tarOf(graphArchive(image, "ghcr.io/acme/app:v2")));
-    await using archive = await openArchive(path, { signal });
+    await using opened = await openArchive(path, { signal });
+    const [archive] = opened.images;
     expect(archive).toMatchObject({ names: ["ghcr.io/acme/app:v2"], id: image.id });
     const content = await archive.content("linux/amd64");
     expect(archive.digest).toBe(content.manifests.at(-1)?.digest);
@@ -145,7 +146,8 @@ test("a directory that is an OCI layout is pushed in place", async () => {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, "content" in entry ? entry.content : "");
   }
-  await using archive = await openArchive(root, { signal });
+  await using opened = await openArchive(root, { signal });
+  const [archive] = opened.images;
   expect(archive.names).toEqual(["docker.io/library/app:v1"]);
   const { digest } = await world.push({
     kind: "archive",

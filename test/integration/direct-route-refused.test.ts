@@ -4,14 +4,7 @@ import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/image/digest.ts";
 import { openArchive } from "../../src/push/archive/source.ts";
 import { openDirectWorld } from "../fakes/direct-push.ts";
-import {
-  graphArchive,
-  imageOf,
-  Layout,
-  named,
-  tarOf,
-  type TarEntry,
-} from "../fakes/image-archives.ts";
+import { graphArchive, imageOf, Layout, tarOf, type TarEntry } from "../fakes/image-archives.ts";
 
 const signal = new AbortController().signal;
 
@@ -82,18 +75,6 @@ describe("an archive is refused", () => {
       "ARCHIVE_INVALID",
       "leads to itself",
     ],
-    [
-      "with several images",
-      replaced(
-        /^manifest/,
-        JSON.stringify([
-          { Config: "a", RepoTags: ["a:1"] },
-          { Config: "b", RepoTags: ["b:1"] },
-        ]),
-      ),
-      "IMAGE_UNSUPPORTED",
-      "a:1, b:1",
-    ],
     ["of a Windows image", graphArchive(windows), "IMAGE_UNSUPPORTED", "Windows"],
     [
       "with a large config",
@@ -128,14 +109,6 @@ describe("an archive is refused", () => {
       layout((one) => one.entries([one.index([one.index([one.index([one.image(image)])])])])),
       "ARCHIVE_INVALID",
       "deep",
-    ],
-    [
-      "with several images in its layout",
-      layout((one) =>
-        one.entries([named(one.image(image), "a:1"), named(one.image(windows), "b:1")]),
-      ),
-      "IMAGE_UNSUPPORTED",
-      "a:1, b:1",
     ],
   ] as const)("%s", async ([, entries, code, words]) => {
     await using world = await openDirectWorld();

@@ -1,12 +1,11 @@
 import { createReadStream } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ArchiveIndex, type ArchiveEntry } from "../../image/archive-index.ts";
+import type { ArchiveEntry, ArchiveIndex } from "../../image/archive-index.ts";
 import { isDigest } from "../../image/digest.ts";
 
 /** Lists a directory that is an OCI image layout. Only files whose names are digests are looked at. */
-export async function indexDirectory(path: string): Promise<ArchiveIndex> {
-  const index = new ArchiveIndex(path);
+export async function indexDirectory(path: string, index: ArchiveIndex): Promise<void> {
   await addFile(index, "index.json", join(path, "index.json"), undefined);
   for (const algorithm of ["sha256", "sha512"]) {
     const directory = join(path, "blobs", algorithm);
@@ -16,7 +15,6 @@ export async function indexDirectory(path: string): Promise<ArchiveIndex> {
         await addFile(index, `blobs/${algorithm}/${hex}`, join(directory, hex), digest);
     }
   }
-  return index;
 }
 
 async function addFile(
@@ -33,7 +31,9 @@ function fileEntry(path: string, size: number, digest: string | undefined): Arch
   return {
     size,
     digest,
-    open: (offset) => createReadStream(path, { start: offset, highWaterMark: 1024 * 1024 }),
+    // A file that grows is another than the one that was looked at.
+    open: (start) =>
+      createReadStream(path, { start, end: Math.max(start, size - 1), highWaterMark: 1024 * 1024 }),
     async head(limit) {
       await using file = await open(path);
       const { buffer, bytesRead } = await file.read(

@@ -1,22 +1,29 @@
+import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { addAbortSignal } from "node:stream";
+import type { Readable } from "node:stream";
 import { KpushError, messageOf } from "../../errors.ts";
+import type { Report } from "../../events.ts";
 import { ArchiveIndex } from "../../image/archive-index.ts";
-import { readArchiveImage, type ArchiveImage } from "../../image/archive.ts";
+import { readArchiveImages, type ArchiveImage } from "../../image/archive.ts";
 import type { ImageContent } from "../../image/content.ts";
 import { plain } from "../../image/text.ts";
 import { indexDirectory } from "./directory.ts";
-import { blobDigest, openRegion, regionEntry, type OpenFile } from "./file.ts";
-import { readTar } from "./tar.ts";
-import { compressionOf, unpack } from "./unpack.ts";
+import type { OpenFile } from "./file.ts";
+import { compressionOf, keep } from "./keep.ts";
+import { listTar } from "./walk.ts";
 
-/** An image archive on disk, listed and understood. */
-export interface Archive extends AsyncDisposable, ArchiveImage {
-  /** Digest of the config, where the archive is one image for one platform; the image's id in most engines. */
+/** One image of an archive. */
+export interface Archive extends ArchiveImage {
+  /** Digest of the config, where it is one image for one platform; the image's id in most engines. */
   readonly id: string | undefined;
-  /** Digest of the manifest or index that would be pushed of it; undefined where that takes a platform. */
+  /** Digest of the manifest or index that would be pushed; undefined where `content` would throw. */
   readonly digest: string | undefined;
+}
+
+/** An archive that is listed and understood, and stays open until it is disposed. */
+export interface OpenArchive extends AsyncDisposable {
+  readonly images: readonly [Archive, ...Archive[]];
 }
 
 export interface ArchiveOptions {
@@ -25,89 +32,131 @@ export interface ArchiveOptions {
   cwd?: string | undefined;
   /** Where temporary files go; see `openTemporaryFile`. */
   directory?: string | undefined;
+  /** The platform whose ids and digests are told; all that is there unless given. */
+  platform?: string | undefined;
+  /** Is told of temporary files. */
+  report?: Report | undefined;
+  /** See `keep`. */
+  unpacksTo?: number | undefined;
 }
 
 /**
  * Opens an archive of `docker save` or Podman, an OCI layout as a tar file, or as a directory. A tar
- * file is walked through once and then read in place; a compressed one is unpacked first.
+ * file is read in place; a compressed one is unpacked into a temporary file first.
  *
- * @throws KpushError `IMAGE_NOT_FOUND`, `ARCHIVE_INVALID`, `IMAGE_UNSUPPORTED`, `LOCAL_DISK`, `USAGE`
+ * @throws KpushError `IMAGE_NOT_FOUND`, `ARCHIVE_INVALID`, `LOCAL_DISK`, `USAGE`
  */
-export async function openArchive(path: string, options: ArchiveOptions): Promise<Archive> {
+export async function openArchive(path: string, options: ArchiveOptions): Promise<OpenArchive> {
   const where = options.cwd === undefined ? path : resolve(options.cwd, path);
+  const failure = (error: unknown) => unreadable(path, error);
   const kind = await stat(where).catch((error: unknown) => {
-    throw unreadable(path, error);
+    throw failure(error);
   });
-  if (kind.isDirectory()) return understand(await indexDirectory(where), () => Promise.resolve());
+  const index = new ArchiveIndex(path);
+  if (kind.isDirectory()) {
+    await indexDirectory(where, index);
+    return understand(index, options, () => Promise.resolve());
+  }
   if (!kind.isFile()) {
     throw new KpushError(
       "ARCHIVE_INVALID",
       `${plain(path, 300)} is neither a file nor a directory`,
-      {
-        hint: "save the image to a file first: docker save myapp:dev -o app.tar",
-      },
+      { hint: "to push what a command writes, pipe it: docker save myapp:dev | kpush -" },
     );
   }
-  const index = new ArchiveIndex(path);
-  const file = await openFile(where, path, index, options);
+  const handle = await open(where).catch((error: unknown) => {
+    throw failure(error);
+  });
   try {
-    await listTar(file, index, options.signal);
-    return await understand(index, () => file[Symbol.asyncDispose]());
+    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0).catch((error: unknown) => {
+      throw failure(error);
+    });
+    if (!compressionOf(buffer))
+      return await readTar({ handle, [Symbol.asyncDispose]: () => handle.close() }, index, options);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  await handle.close();
+  const packed = createReadStream(where, { highWaterMark: 1024 * 1024 });
+  return readKept(packed, index, options, failure);
+}
+
+/**
+ * Opens an archive that comes on standard input, which cannot be read twice: it is kept in a temporary
+ * file first, unpacked where it is compressed.
+ *
+ * @throws KpushError `ARCHIVE_INVALID`, `LOCAL_DISK`, `USAGE`
+ */
+export async function openArchiveStream(
+  source: Readable,
+  options: ArchiveOptions,
+): Promise<OpenArchive> {
+  const what = "standard input";
+  return readKept(source, new ArchiveIndex(what), options, (error) => unreadable(what, error));
+}
+
+async function readKept(
+  source: Readable,
+  index: ArchiveIndex,
+  options: ArchiveOptions,
+  failure: (error: unknown) => Error,
+): Promise<OpenArchive> {
+  const { report = () => undefined } = options;
+  const file = await keep(source, index, { ...options, failure });
+  const { received, size } = file;
+  if (received === 0) {
+    await file[Symbol.asyncDispose]();
+    throw new KpushError("ARCHIVE_INVALID", `${plain(index.what, 300)} is empty`, {
+      hint: "see whether what should have written the image failed",
+    });
+  }
+  const message = `${plain(index.what, 300)}: ${received} bytes, kept as ${size} in a temporary file`;
+  report({ type: "debug", message });
+  try {
+    return await readTar(file, index, options);
   } catch (error) {
     await file[Symbol.asyncDispose]();
-    options.signal.throwIfAborted();
     throw error;
   }
 }
 
-async function openFile(
-  where: string,
-  path: string,
+async function readTar(
+  file: OpenFile,
   index: ArchiveIndex,
-  { signal, directory }: ArchiveOptions,
-): Promise<OpenFile> {
-  const handle = await open(where).catch((error: unknown) => {
-    throw unreadable(path, error);
-  });
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
-    const compression = compressionOf(buffer);
-    if (!compression) return { handle, [Symbol.asyncDispose]: async () => handle.close() };
-    const unpacked = await unpack(where, compression, index, { signal, directory });
-    await handle.close();
-    return unpacked;
-  } catch (error) {
-    await handle.close();
-    throw error instanceof KpushError ? error : unreadable(path, error);
-  }
-}
-
-async function listTar(
-  { handle }: OpenFile,
-  index: ArchiveIndex,
-  signal: AbortSignal,
-): Promise<void> {
+  options: ArchiveOptions,
+): Promise<OpenArchive> {
+  const { handle } = file;
   const failure = (error: unknown) => unreadable(index.what, error);
-  const { size: total } = await handle.stat();
-  const stream = addAbortSignal(signal, openRegion({ handle, start: 0, size: total, failure }));
-  for await (const file of readTar(stream, index, failure)) {
-    const { name, size, position: start } = file;
-    index.add(name, regionEntry({ handle, start, size, failure }, blobDigest(name)));
-    file.skip();
-  }
+  const { size } = await handle.stat();
+  await listTar({ handle, size, signal: options.signal, failure }, index);
+  return understand(index, options, () => file[Symbol.asyncDispose]());
 }
 
-async function understand(index: ArchiveIndex, close: () => PromiseLike<void>): Promise<Archive> {
-  const image = await readArchiveImage(index);
-  const whole = await image.content(undefined).catch((error: unknown): ImageContent | undefined => {
-    if (error instanceof KpushError && error.code === "PLATFORM_NOT_FOUND") return undefined;
-    throw error;
-  });
+async function understand(
+  index: ArchiveIndex,
+  { platform }: ArchiveOptions,
+  close: () => PromiseLike<void>,
+): Promise<OpenArchive> {
+  const [first, ...others] = await readArchiveImages(index);
   return {
-    ...image,
-    id: whole?.configDigest,
-    digest: whole?.manifests.at(-1)?.digest,
+    images: [
+      await describe(first, platform),
+      ...(await Promise.all(others.map((image) => describe(image, platform)))),
+    ],
     [Symbol.asyncDispose]: close,
+  };
+}
+
+async function describe(image: ArchiveImage, platform: string | undefined): Promise<Archive> {
+  // Asked for again by whoever pushes it, and an archive with compressed layers takes a while to tell.
+  const asked = image.content(platform);
+  const content = await asked.catch((): ImageContent | undefined => undefined);
+  return {
+    names: image.names,
+    id: content?.configDigest,
+    digest: content?.manifests.at(-1)?.digest,
+    content: (wanted) => (wanted === platform ? asked : image.content(wanted)),
   };
 }
 
@@ -123,9 +172,6 @@ function unreadable(path: string, error: unknown): KpushError {
   return new KpushError(
     "ARCHIVE_INVALID",
     `${shown} cannot be read: ${plain(messageOf(error), 300)}`,
-    {
-      hint: `see its permissions: ls -l ${shown}`,
-      cause: error,
-    },
+    { hint: `see its permissions: ls -l ${shown}`, cause: error },
   );
 }

@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { KpushError, messageOf } from "../../errors.ts";
+import { asError, KpushError, messageOf } from "../../errors.ts";
 import { ArchiveIndex, type ArchiveEntry } from "../../image/archive-index.ts";
 import type { ImageBlob } from "../../image/content.ts";
 import { documentLimit } from "../../image/manifest.ts";
@@ -187,8 +187,4 @@ async function readAll(content: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of content) chunks.push(chunk);
   return Buffer.concat(chunks);
-}
-
-function asError(value: unknown): Error {
-  return value instanceof Error ? value : new Error(String(value));
 }

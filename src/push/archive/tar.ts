@@ -8,8 +8,6 @@ import type { ArchiveIndex } from "../../image/archive-index.ts";
 export interface TarFile {
   name: string;
   size: number;
-  /** Where the content begins in the stream, in bytes. */
-  position: number;
   content: AsyncIterable<Buffer>;
   skip: () => void;
 }
@@ -51,13 +49,8 @@ export async function* readTar(
   }
 }
 
-/** Bytes of an entry's header, which its content follows. */
-const headerSize = 512;
-
 interface TarEntry extends AsyncIterable<Uint8Array> {
   header: Header;
-  /** Where its header begins. */
-  offset: number;
   resume(): unknown;
 }
 
@@ -73,7 +66,6 @@ function describe(
     return {
       name,
       size,
-      position: entry.offset + headerSize,
       content: contentOf(entry, explain),
       skip: () => void entry.resume(),
     };

@@ -40,10 +40,10 @@ export function diskError(error: unknown, where = "the temporary directory"): Kp
   return new KpushError(
     "LOCAL_DISK",
     full
-      ? `the local disk is full: no space for a layer in ${where}`
+      ? `the local disk is full: no space for a temporary file in ${where}`
       : `a temporary file failed: ${messageOf(error)}`,
     {
-      hint: "free some space, or set TMPDIR to a directory that has room for the largest layer",
+      hint: "free some space, or set TMPDIR to a directory that has room for the image",
       cause: error,
     },
   );

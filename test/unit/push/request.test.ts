@@ -32,7 +32,7 @@ test.for<[string, string, string[], { name?: string; tags?: string[] }]>([
   ["an empty image", "BAD_REFERENCE", [""], {}],
   ["standard input", "USAGE", ["-"], {}],
 ])("%s is refused with %s before anything is asked", ([, code, images, more]) => {
-  expect(() => parseRequests({ images, ...more })).toThrow(
+  expect(() => parseRequests({ images, ...more }, {})).toThrow(
     expect.objectContaining({ code }) as Error,
   );
 });
@@ -50,7 +50,7 @@ test("an image keeps its tag first, and each further tag once", () => {
     { images: [], tags: ["stable", "v1"] },
     "localhost:5000",
   );
-  expect(claim?.target).toEqual({
+  expect(claim?.kind === "placed" && claim.target).toEqual({
     repository: "app",
     tags: ["v1", "stable"],
     pullAddress: "localhost:5000",
@@ -60,6 +60,6 @@ test("an image keeps its tag first, and each further tag once", () => {
 test("an image without a name fails alone", () => {
   const id = `sha256:${"a".repeat(64)}`;
   const claims = claimTargets([source(id, []), source("app")], { images: [] }, "localhost:5000");
-  expect(claims[0]).toMatchObject({ error: { code: "NAME_NEEDED" } });
-  expect(claims[1]?.target?.repository).toBe("app");
+  expect(claims[0]).toMatchObject({ kind: "refused", error: { code: "NAME_NEEDED" } });
+  expect(claims[1]).toMatchObject({ kind: "placed", target: { repository: "app" } });
 });
