@@ -72,9 +72,10 @@ export async function patchObject(
 export async function deleteObject(
   cluster: Asked,
   ref: ObjectRef & { name: string },
-  { uid, foreground = false, signal }: DeleteOptions = {},
+  { uid, foreground = false, dryRun = false, signal }: DeleteOptions = {},
 ): Promise<boolean> {
-  const answer = await cluster.request("DELETE", pathOf(ref), {
+  const path = dryRun ? `${pathOf(ref)}?dryRun=All` : pathOf(ref);
+  const answer = await cluster.request("DELETE", path, {
     body: {
       ...{ apiVersion: "v1", kind: "DeleteOptions" },
       propagationPolicy: foreground ? "Foreground" : "Background",
@@ -90,6 +91,8 @@ export async function deleteObject(
 export interface DeleteOptions {
   uid?: string | undefined;
   foreground?: boolean;
+  /** The server says whether it would, and deletes nothing. */
+  dryRun?: boolean;
   signal?: AbortSignal | undefined;
 }
 

@@ -79,12 +79,17 @@ async function removeAll(
     report({ type: "object", ...result });
   };
 
+  // Who may not delete the data learns it while all is still there.
+  for (const claim of removal.others.filter(({ kind }) => kind === "PersistentVolumeClaim"))
+    await deleteObject(cluster, refOf(claim), { dryRun: true, signal });
   const remove = remover(cluster, options, signal, polling);
+  report({ type: "phase", text: "waiting until the pods are gone" });
   for (const stage of [removal.workloads, removal.others])
     (await Promise.all(stage.map(remove))).forEach(tell);
   if (results.length === 0) tell({ ...absent, namespace });
   removal.kept.forEach(tell);
   if (removal.namespace) {
+    report({ type: "phase", text: `waiting until namespace ${namespace} is gone` });
     const inhabitants = await inhabitantsOf(cluster, namespace, signal);
     tell(
       inhabitants.length > 0

@@ -42,6 +42,18 @@ describe("uninstalling", () => {
     ]);
   });
 
+  test("who may not delete the data learns it while all is still there", async () => {
+    await using world = await installWorld();
+    await world.install();
+    const before = world.store.objects.length;
+    world.api.allow = (verb, resource) =>
+      verb !== "delete" || resource !== "persistentvolumeclaims";
+    await expect(remove(world, { deleteData: true })).rejects.toMatchObject({
+      code: "CLUSTER_FORBIDDEN",
+    });
+    expect(world.store.objects).toHaveLength(before);
+  });
+
   test("case 19: what others made under our names stays, with its maker's name", async () => {
     await using world = await installWorld();
     await world.install(rendered({ nodeAccess: "none" }));
