@@ -1,4 +1,5 @@
 import { KpushError, messageOf } from "../errors.ts";
+import type { Packing } from "./compression.ts";
 import { isDigest } from "./digest.ts";
 import { plain } from "./text.ts";
 
@@ -19,6 +20,33 @@ export const mediaTypes = {
   dockerLayer: "application/vnd.docker.image.rootfs.diff.tar",
   dockerGzipLayer: "application/vnd.docker.image.rootfs.diff.tar.gzip",
 } as const;
+
+/** The two sets of media types: OCI's, and Docker's which came before it. */
+export type Family = "oci" | "docker";
+
+/** Media types of a layer, by how it is packed. Docker's for zstd is containerd's invention. */
+export const layerTypes: Record<Family, Record<Packing, string>> = {
+  oci: {
+    none: "application/vnd.oci.image.layer.v1.tar",
+    gzip: "application/vnd.oci.image.layer.v1.tar+gzip",
+    zstd: "application/vnd.oci.image.layer.v1.tar+zstd",
+  },
+  docker: {
+    none: mediaTypes.dockerLayer,
+    gzip: mediaTypes.dockerGzipLayer,
+    zstd: "application/vnd.docker.image.rootfs.diff.tar.zstd",
+  },
+};
+
+/** How a layer of this media type is packed; undefined where it is none that kpush knows. */
+export function packingOf(mediaType: string): Packing | undefined {
+  for (const types of Object.values(layerTypes)) {
+    if (mediaType === types.none) return "none";
+    if (mediaType === types.gzip) return "gzip";
+    if (mediaType === types.zstd) return "zstd";
+  }
+  return undefined;
+}
 
 /** What a request for a manifest accepts. */
 export const manifestTypes = [

@@ -1,18 +1,20 @@
-import type { ClientRequest } from "node:http";
+import type { ClientRequest, OutgoingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { KpushError } from "../errors.ts";
 
 /** A large body. */
 export interface BodyStream {
-  /** Bytes. */
-  size: number;
+  /** Bytes; undefined where only the end will tell. */
+  size: number | undefined;
   open: () => Readable | Promise<Readable>;
   /** Called with the bytes that have left, each time some have. */
   onSent: (sent: number) => void;
 }
 
-export function lengthOf(body: Buffer | BodyStream): number {
-  return Buffer.isBuffer(body) ? body.length : body.size;
+/** What a request says of its body's length. */
+export function lengthHeader(body: Buffer | BodyStream | undefined): OutgoingHttpHeaders {
+  const length = body === undefined ? 0 : Buffer.isBuffer(body) ? body.length : body.size;
+  return length === undefined ? { "transfer-encoding": "chunked" } : { "content-length": length };
 }
 
 /**
@@ -37,7 +39,7 @@ export async function sendBody(
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       given += chunk.length;
-      if (isOver() || given > size) break;
+      if (isOver() || given > (size ?? Infinity)) break;
       const ready = request.write(chunk, (error) => {
         if (error) return;
         sent += chunk.length;
@@ -51,7 +53,7 @@ export async function sendBody(
     throw error;
   }
   if (isOver()) return false;
-  if (given === size) return true;
+  if (size === undefined || given === size) return true;
   throw new KpushError(
     "ARCHIVE_INVALID",
     `a layer has other than the ${size} bytes that it should have`,

@@ -12,6 +12,8 @@ import { retryLater } from "./retry-later.ts";
 import { registryTimings, type RegistryTimings } from "./timings.ts";
 import { persist } from "./transient.ts";
 import type { Manifest, RegistryClient } from "./types.ts";
+import { mountBlob } from "./mount.ts";
+import { uploadStream } from "./upload-stream.ts";
 import { uploadBlob } from "./upload.ts";
 import { Wire, type Ask } from "./wire.ts";
 
@@ -157,6 +159,15 @@ export function registryClient(options: RegistryClientOptions): RegistryClient {
         () => client.hasBlob(repository, blob.digest),
         onBytes,
       );
+    },
+
+    mountBlob(repository, digest, from) {
+      return mountBlob(wire, blobPath(repository, digest), checkRepository(from));
+    },
+
+    uploadStream(repository, source, onBytes = () => undefined) {
+      const has = (digest: string) => client.hasBlob(repository, digest);
+      return uploadStream(wire, checkRepository(repository), source, has, onBytes);
     },
 
     [Symbol.asyncDispose]() {

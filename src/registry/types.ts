@@ -15,6 +15,17 @@ export interface BlobSource {
   open: (offset: number) => Readable | Promise<Readable>;
 }
 
+/** Content whose digest only its end tells. It is the same each time that it is read. */
+export interface StreamSource {
+  open: (offset: number) => Readable | Promise<Readable>;
+  /**
+   * What was read, once one of the streams has ended.
+   *
+   * @throws KpushError where it must not be kept
+   */
+  result: () => { digest: string; size: number };
+}
+
 /** OCI distribution client over `connect()`. Errors are KpushErrors `REGISTRY_*`, `PUSH_REJECTED`, or what `connect` threw. */
 export interface RegistryClient extends AsyncDisposable {
   /** Its sockets, for whoever else has requests for the registry. */
@@ -41,6 +52,18 @@ export interface RegistryClient extends AsyncDisposable {
   deleteBlob(repository: string, digest: string): Promise<void>;
   /** A stream of the blob; the caller checks the digest. */
   getBlob(repository: string, digest: string): Promise<Readable>;
+  /**
+   * Takes a blob over from another repository of the same registry.
+   *
+   * @returns false where it is not there, or the registry does not do that
+   */
+  mountBlob(repository: string, digest: string, from: string): Promise<boolean>;
+  /** Uploads while the digest is still being computed. `onBytes` as for `uploadBlob`. */
+  uploadStream(
+    repository: string,
+    source: StreamSource,
+    onBytes?: (sent: number) => void,
+  ): Promise<{ digest: string; size: number }>;
   /** @param onBytes - called with the offset that the registry has surely not refused so far */
   uploadBlob(repository: string, blob: BlobSource, onBytes?: (sent: number) => void): Promise<void>;
 }

@@ -1,17 +1,16 @@
-import { KpushError } from "../errors.ts";
-import { refusal, RegistryProblem, whichPod, type Answer } from "./problem.ts";
+import { refusal } from "./problem.ts";
+import { retryLater } from "./retry-later.ts";
 import { persist, Transient } from "./transient.ts";
 import type { BlobSource } from "./types.ts";
-import { retryLater } from "./retry-later.ts";
+import {
+  beginSession,
+  checkEcho,
+  findSession,
+  isLost,
+  withDigest,
+  type Session,
+} from "./upload-session.ts";
 import type { Wire } from "./wire.ts";
-
-/** An upload that the registry has begun to take. */
-interface Session {
-  /** Path and query to go on at; valid once. */
-  location: string;
-  /** Bytes that the registry has. */
-  offset: number;
-}
 
 /**
  * Uploads one blob in two round trips: POST, and one PUT of the whole. After a lost connection it asks
@@ -40,32 +39,11 @@ export async function uploadBlob(
     try {
       await finishSession(wire, session, blob, onBytes);
     } catch (error) {
-      // What was put together from pieces may be wrong where the whole is right.
-      const { codes = [], status } = RegistryProblem.of(error) ?? {};
-      const broken = session.offset > 0 && codes.includes("DIGEST_INVALID");
-      const lost = status === 404 || status === 416 || codes.includes("BLOB_UPLOAD_INVALID");
-      if (!broken && !lost) throw error;
+      if (!isLost(error, session)) throw error;
       session = undefined;
       throw new Transient(error);
     }
   });
-}
-
-async function beginSession(wire: Wire, repository: string): Promise<Session> {
-  const path = `/v2/${repository}/blobs/uploads/`;
-  const answer = await wire.send({ method: "POST", path });
-  if (answer.status !== 202) throw retryLater(answer) ?? refusal(answer, "begin an upload");
-  return { location: locationOf(answer, path), offset: 0 };
-}
-
-/** @returns undefined where the registry no longer knows the upload, or does not say where it stands */
-async function findSession(wire: Wire, { location }: Session): Promise<Session | undefined> {
-  const answer = await wire.send({ method: "GET", path: location });
-  if (answer.status !== 204) return undefined;
-  const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.headers.range ?? "")?.[1];
-  // Distribution says 0-0 for nothing at all as well as for one byte.
-  if (last === undefined || last === "0") return undefined;
-  return { location: locationOf(answer, location), offset: Number(last) + 1 };
 }
 
 async function finishSession(
@@ -78,7 +56,7 @@ async function finishSession(
     throw new Transient(new Error("the registry has more bytes than the blob"));
   const answer = await wire.send({
     method: "PUT",
-    path: `${location}${location.includes("?") ? "&" : "?"}digest=${encodeURIComponent(blob.digest)}`,
+    path: withDigest(location, blob.digest),
     headers: {
       "content-type": "application/octet-stream",
       ...(offset > 0 && offset < blob.size && { "content-range": `${offset}-${blob.size - 1}` }),
@@ -90,32 +68,5 @@ async function finishSession(
     },
   });
   if (answer.status !== 201) throw retryLater(answer) ?? refusal(answer, `take ${blob.digest}`);
-  const echo = answer.headers["docker-content-digest"];
-  if (echo !== undefined && echo !== blob.digest) {
-    throw new KpushError(
-      "VERIFY_FAILED",
-      `the registry says that it took another blob than ${blob.digest}`,
-      {
-        hint: "push once more; if it stays so, see the registry's log",
-      },
-    );
-  }
-}
-
-/**
- * Where to go on. Only path and query are used, whatever host it names: behind a tunnel the registry
- * cannot know its own address, and nothing may go to another one.
- */
-function locationOf(answer: Answer, path: string): string {
-  const { location } = answer.headers;
-  const base = `http://registry${path}`;
-  if (location && URL.canParse(location, base)) {
-    const { pathname, search } = new URL(location, base);
-    if (pathname.startsWith("/v2/")) return pathname + search;
-  }
-  throw new KpushError(
-    "REGISTRY_UNHEALTHY",
-    "the registry does not say where the upload goes (Location)",
-    { hint: whichPod },
-  );
+  checkEcho(answer, blob.digest);
 }

@@ -7,7 +7,7 @@ import {
 import { KpushError } from "../errors.ts";
 import type { Report } from "../events.ts";
 import { ConnectAgent } from "./agent.ts";
-import { lengthOf, sendBody, type BodyStream } from "./body.ts";
+import { lengthHeader, sendBody, type BodyStream } from "./body.ts";
 import { speaksNoHttp, speaksTls, type Answer } from "./problem.ts";
 import { Slots } from "./slots.ts";
 import type { RegistryTimings } from "./timings.ts";
@@ -19,7 +19,7 @@ const errorLimit = 64 * 1024;
 
 /** One request, sent once. */
 export interface Ask {
-  method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  method: "GET" | "HEAD" | "POST" | "PATCH" | "PUT" | "DELETE";
   /** Path and query. */
   path: string;
   headers?: OutgoingHttpHeaders;
@@ -86,7 +86,7 @@ export class Wire implements Disposable {
       path,
       headers: {
         host: "registry",
-        "content-length": body === undefined ? 0 : lengthOf(body),
+        ...lengthHeader(body),
         ...headers,
       },
     });

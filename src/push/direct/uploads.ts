@@ -2,42 +2,64 @@ import type { Readable } from "node:stream";
 import { KpushError } from "../../errors.ts";
 import type { LayerState, Report } from "../../events.ts";
 import type { ImageBlob } from "../../image/content.ts";
+import type { StoredLayer } from "../../image/rewrite.ts";
 import { RegistryProblem } from "../../registry/problem.ts";
+import { Slots } from "../../registry/slots.ts";
 import type { RegistryClient } from "../../registry/types.ts";
+import type { KnownCache } from "./known-cache.ts";
+import type { KnownLayers } from "./known-layers.ts";
+import { packedLayer } from "./packed-layer.ts";
+import type { Packer } from "./packer.ts";
+import { Present } from "./present.ts";
 
 /** Blobs up to this many bytes (configs, attestations) do not wait for their turn. */
 const smallBlob = 1024 * 1024;
 
+/** Large blobs that are sent at once: enough to fill a link that loses packets, and memory stays flat. */
+const atOnce = 3;
+
 export interface UploadsOptions {
-  registry: Pick<RegistryClient, "hasBlob" | "uploadBlob">;
+  registry: Pick<RegistryClient, "hasBlob" | "mountBlob" | "uploadBlob" | "uploadStream">;
   repository: string;
   /** The image as the user named it, for the events. */
   image: string;
   report: Report;
+  known?: KnownLayers | undefined;
+  cache?: KnownCache | undefined;
+  /** Packs layers that come plain; they go up as they are without it. */
+  packer?: Packer | undefined;
 }
 
-/** The blobs of one image on their way: asks for each but once, and sends one at a time. */
+/** The blobs of one image on their way: asks for each but once, and sends a few at a time. */
 export class Uploads implements Disposable {
   readonly #options: UploadsOptions;
-  readonly #known = new Map<string, Promise<boolean>>();
+  readonly #present: Present;
   readonly #announced = new Set<string>();
   readonly #reading = new Set<Readable>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #sending = new Map<string, Promise<void>>();
+  readonly #slots = new Slots(atOnce);
+  #plain: ReadonlySet<string> = new Set();
   #stopped: Error | undefined;
 
   constructor(options: UploadsOptions) {
     this.#options = options;
+    const { registry, repository, known = new Map<string, StoredLayer>(), cache } = options;
+    this.#present = new Present({ registry, repository, known, cache });
   }
 
-  /** Whether the registry has the blob, as far as it was asked or has taken it. */
-  has(digest: string): Promise<boolean> {
-    const { registry, repository } = this.#options;
-    const known = this.#known.get(digest);
-    if (known) return known;
-    const asked = registry.hasBlob(repository, digest);
-    asked.catch(() => undefined); // whoever awaits it sees it
-    this.#known.set(digest, asked);
-    return asked;
+  /** Digests of layers that are not compressed, and may be. */
+  takeAsPlain(digests: Iterable<string>): void {
+    this.#plain = new Set(digests);
+  }
+
+  /** Whether the registry has the blob, in whatever form, as far as it was asked or has taken it. */
+  async has(digest: string): Promise<boolean> {
+    return (await this.stored(digest)) !== undefined;
+  }
+
+  /** The form in which the registry holds a blob. */
+  async stored(digest: string): Promise<StoredLayer | undefined> {
+    return this.#present.find(digest);
   }
 
   /** Shows a layer; each digest counts once. */
@@ -55,16 +77,10 @@ export class Uploads implements Disposable {
    * @throws KpushError `ARCHIVE_INVALID` where the content is not what the digest says; else as the client
    */
   async send(blob: ImageBlob): Promise<void> {
-    if (await this.has(blob.digest)) {
-      this.show(blob, "present");
-      return;
-    }
-    if (blob.size <= smallBlob) {
-      await this.#upload(blob);
-      return;
-    }
-    const sending = this.#turn.then(() => this.#upload(blob));
-    this.#turn = sending.catch(() => undefined);
+    const { digest } = blob;
+    const before = this.#sending.get(digest);
+    const sending = before ?? this.#send(blob);
+    this.#sending.set(digest, sending);
     await sending;
   }
 
@@ -74,22 +90,34 @@ export class Uploads implements Disposable {
     for (const body of this.#reading) body.destroy(this.#stopped);
   }
 
-  async #upload(blob: ImageBlob): Promise<void> {
-    const { registry, repository } = this.#options;
-    const { digest, size } = blob;
-    if (this.#stopped) throw this.#stopped;
-    this.show(blob, "sending");
-    const open = (offset: number): Readable => {
-      if (this.#stopped) throw this.#stopped;
-      const body = blob.entry.open(offset);
-      this.#reading.add(body.once("close", () => this.#reading.delete(body)));
-      return body;
-    };
+  async #send(blob: ImageBlob): Promise<void> {
+    if (await this.has(blob.digest)) {
+      this.show(blob, "present");
+      return;
+    }
+    const large = blob.size > smallBlob;
+    if (large) await this.#slots.take();
     try {
-      // All of it is claimed only when the registry has said so.
-      const onBytes = (sent: number) =>
-        this.show(blob, "sending", Math.min(sent, Math.max(0, size - 1)));
-      await registry.uploadBlob(repository, { digest, size, open }, onBytes);
+      if (this.#stopped) throw this.#stopped;
+      this.show(blob, "sending");
+      const { packer } = this.#options;
+      const packed = packer && blob.kind === "layer" && this.#plain.has(blob.digest);
+      const stored = packed ? await this.#pack(blob, packer) : await this.#upload(blob);
+      await this.#present.add(blob.digest, stored);
+      this.show({ ...blob, size: stored.size }, "sent", stored.size);
+    } finally {
+      if (large) this.#slots.give();
+    }
+  }
+
+  async #upload(blob: ImageBlob): Promise<StoredLayer> {
+    const { registry, repository } = this.#options;
+    const { digest, size, entry } = blob;
+    const open = (offset: number) => this.#track(() => entry.open(offset));
+    try {
+      await registry.uploadBlob(repository, { digest, size, open }, (sent) =>
+        this.#progress(blob, sent),
+      );
     } catch (error) {
       if (!RegistryProblem.of(error)?.codes.includes("DIGEST_INVALID")) throw error;
       throw new KpushError(
@@ -101,7 +129,28 @@ export class Uploads implements Disposable {
         },
       );
     }
-    this.#known.set(digest, Promise.resolve(true));
-    this.show(blob, "sent", size);
+    return { digest, size, packing: "none" };
+  }
+
+  async #pack(blob: ImageBlob, packer: Packer): Promise<StoredLayer> {
+    const { registry, repository, image, report } = this.#options;
+    const source = packedLayer(blob, packer, (read) => this.#progress(blob, read));
+    const open = (offset: number) => this.#track(() => source.open(offset) as Readable);
+    const { digest, size } = await registry.uploadStream(repository, { ...source, open });
+    const message = `${image}: ${blob.digest} packed by ${packer.name}: ${size} of ${blob.size} bytes`;
+    report({ type: "debug", message });
+    return { digest, size, packing: packer.packing };
+  }
+
+  /** All of a layer is claimed only when the registry has said so. */
+  #progress(blob: ImageBlob, sent: number): void {
+    this.show(blob, "sending", Math.min(sent, Math.max(0, blob.size - 1)));
+  }
+
+  #track(open: () => Readable): Readable {
+    if (this.#stopped) throw this.#stopped;
+    const body = open();
+    this.#reading.add(body.once("close", () => this.#reading.delete(body)));
+    return body;
   }
 }

@@ -1,0 +1,62 @@
+/** A format whose output can be put together from blocks that were compressed on their own. */
+export interface BlockCoder {
+  /** Bytes of input in one block. */
+  readonly blockSize: number;
+  /** What comes before the first block. */
+  head(): Buffer;
+  /** @param before - the input before this block, as much of it as is still there */
+  block(bytes: Buffer, before: Buffer): Promise<Buffer>;
+  /** What comes after the last block. Called once, after all of them were given to `block`. */
+  tail(): Buffer;
+}
+
+/**
+ * Compresses a stream, several blocks at a time on the threads of libuv's pool. What comes out depends
+ * on the input and the coder alone: the same layer has the same digest on any machine and any day.
+ *
+ * @param width - blocks that are worked on at once; they bound the memory, too
+ */
+export async function* compressInBlocks(
+  source: AsyncIterable<Buffer>,
+  coder: BlockCoder,
+  width: number,
+): AsyncGenerator<Buffer, void, undefined> {
+  const working: Promise<Buffer>[] = [];
+  let before: Buffer = Buffer.alloc(0);
+  yield coder.head();
+  // A block's buffer is free again once the block after it, which looks back into it, is done.
+  for await (const bytes of blocksOf(source, coder.blockSize, width + 2)) {
+    const block = coder.block(bytes, before);
+    block.catch(() => undefined); // awaited in its turn
+    working.push(block);
+    before = bytes;
+    if (working.length >= width) yield (await working.shift()) ?? Buffer.alloc(0);
+  }
+  for (const block of working) yield await block;
+  yield coder.tail();
+}
+
+/** Cuts a stream into blocks of one size, but for the last. Buffers take turns. */
+async function* blocksOf(
+  source: AsyncIterable<Buffer>,
+  size: number,
+  count: number,
+): AsyncGenerator<Buffer, void, undefined> {
+  const buffers: Buffer[] = [];
+  let turn = 0;
+  let filled = 0;
+  for await (const chunk of source) {
+    for (let taken = 0; taken < chunk.length;) {
+      const buffer = (buffers[turn] ??= Buffer.allocUnsafeSlow(size));
+      const copied = chunk.copy(buffer, filled, taken, taken + size - filled);
+      taken += copied;
+      filled += copied;
+      if (filled < size) continue;
+      yield buffer;
+      turn = (turn + 1) % count;
+      filled = 0;
+    }
+  }
+  const last = buffers[turn]?.subarray(0, filled);
+  if (last && filled > 0) yield last;
+}

@@ -1,0 +1,71 @@
+import * as zlib from "node:zlib";
+import type { BlockCoder } from "./blocks.ts";
+
+const MiB = 1024 * 1024;
+/** How far deflate looks back. */
+const window = 32 * 1024;
+
+/**
+ * One gzip member (RFC 1952) of blocks that each end on a byte (Z_SYNC_FLUSH) and begin with what came
+ * before as dictionary, as pigz makes it: it unpacks everywhere, and is hardly larger than made in one go.
+ */
+export function gzipCoder(level: number): BlockCoder {
+  let crc = 0;
+  let size = 0;
+  return {
+    blockSize: MiB,
+    // No name, no time, no system: nothing that would differ tomorrow.
+    head: () => Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]),
+    block(bytes, before) {
+      crc = zlib.crc32(bytes, crc);
+      size += bytes.length;
+      const options = {
+        level,
+        chunkSize: 256 * 1024,
+        finishFlush: zlib.constants.Z_SYNC_FLUSH,
+        ...(before.length > 0 && { dictionary: before.subarray(-window) }),
+      };
+      return new Promise((resolve, reject) => {
+        zlib.deflateRaw(bytes, options, (error, packed) => {
+          if (error) reject(error);
+          else resolve(packed);
+        });
+      });
+    },
+    tail() {
+      const end = Buffer.from([3, 0, 0, 0, 0, 0, 0, 0, 0, 0]); // an empty last block, CRC, length
+      end.writeUInt32LE(crc, 2);
+      end.writeUInt32LE(size % 2 ** 32, 6);
+      return end;
+    },
+  };
+}
+
+/** What Node.js 22.15 and 23.8 added. */
+interface WithZstd {
+  zstdCompress?: (
+    bytes: Buffer,
+    options: { params: Record<number, number> },
+    done: (error: Error | null, packed: Buffer) => void,
+  ) => void;
+  constants: { ZSTD_c_compressionLevel: number; ZSTD_c_checksumFlag: number };
+}
+
+/** Zstandard frames one after the other (RFC 8878); undefined where this Node.js has no zstd. */
+export function zstdCoder(level: number): BlockCoder | undefined {
+  const { zstdCompress, constants } = zlib as unknown as WithZstd;
+  if (!zstdCompress) return undefined;
+  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
+  return {
+    blockSize: 2 * MiB,
+    head: () => Buffer.alloc(0),
+    block: (bytes) =>
+      new Promise((resolve, reject) => {
+        zstdCompress(bytes, { params }, (error, packed) => {
+          if (error) reject(error);
+          else resolve(packed);
+        });
+      }),
+    tail: () => Buffer.alloc(0),
+  };
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { Surroundings } from "../../cluster/types.ts";
+import { pathsOf } from "../../engine/endpoint.ts";
+import type { Packing } from "../../image/compression.ts";
+import { isDigest } from "../../image/digest.ts";
+import { isRepository } from "../../image/reference.ts";
+import type { StoredLayer } from "../../image/rewrite.ts";
+
+/** A blob that this user has pushed, and the repository where it was last. */
+export type RememberedLayer = StoredLayer & { repository: string };
+
+/**
+ * What direct pushes came to. Safe to delete, best effort, and never believed: the registry is asked for
+ * each blob before it counts.
+ */
+export interface KnownCache {
+  /** The forms in which a layer was pushed, by its diff_id; of other blobs by their digest. */
+  layers(digest: string): Promise<RememberedLayer[]>;
+  rememberLayer(digest: string, layer: RememberedLayer): Promise<void>;
+  /** What the registry had for an image of a containerd store, whose id is not its config's digest. */
+  pushed(image: string): Promise<string | undefined>;
+  rememberPushed(image: string, digest: string): Promise<void>;
+}
+
+const packings: readonly Packing[] = ["none", "gzip", "zstd"];
+
+/** Opens the cache directory of the user; creates it, with mode 0700, at the first write. */
+export function openKnownCache(
+  surroundings: Pick<Surroundings, "env" | "home" | "platform">,
+): KnownCache {
+  const { join } = pathsOf(surroundings.platform);
+  const directory = cacheDirectory(surroundings);
+  const layers = join(directory, "layers");
+  const images = join(directory, "images");
+  const hexOf = (digest: string) => digest.slice(digest.indexOf(":") + 1);
+  return {
+    async layers(digest) {
+      if (!isDigest(digest)) return [];
+      const found = await Promise.all(
+        packings.map(async (packing) => {
+          const layer = await read(join(layers, `${hexOf(digest)}.${packing}`));
+          return isLayer(layer) ? [{ ...layer, packing }] : [];
+        }),
+      );
+      return found.flat();
+    },
+    async rememberLayer(digest, { packing, ...layer }) {
+      if (isDigest(digest)) await write(layers, join(layers, `${hexOf(digest)}.${packing}`), layer);
+    },
+    async pushed(image) {
+      const digest = isDigest(image) ? await read(join(images, hexOf(image))) : undefined;
+      return isDigest(digest) ? digest : undefined;
+    },
+    async rememberPushed(image, digest) {
+      if (isDigest(image)) await write(images, join(images, hexOf(image)), digest);
+    },
+  };
+}
+
+/** By XDG where it is set, else by the platform's custom. */
+function cacheDirectory({
+  env,
+  home,
+  platform,
+}: Pick<Surroundings, "env" | "home" | "platform">): string {
+  const { isAbsolute, join } = pathsOf(platform);
+  const xdg = env["XDG_CACHE_HOME"];
+  if (xdg && isAbsolute(xdg)) return join(xdg, "kpush");
+  if (platform === "darwin") return join(home, "Library", "Caches", "kpush");
+  if (platform === "win32") {
+    return join(env["LOCALAPPDATA"] || join(home, "AppData", "Local"), "kpush", "cache");
+  }
+  return join(home, ".cache", "kpush");
+}
+
+function isLayer(value: unknown): value is Omit<RememberedLayer, "packing"> {
+  const { digest, size, repository } = Object(value) as Record<string, unknown>;
+  return (
+    isDigest(digest) &&
+    Number.isSafeInteger(size) &&
+    typeof repository === "string" &&
+    isRepository(repository)
+  );
+}
+
+async function read(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whole or not at all: another run never sees half a file. */
+async function write(directory: string, path: string, value: unknown): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await writeFile(temporary, JSON.stringify(value), { flag: "wx", mode: 0o600 });
+    await rename(temporary, path);
+  } catch {
+    await rm(temporary, { force: true }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,57 @@
+import { availableParallelism } from "node:os";
+import { KpushError } from "../../errors.ts";
+import type { Compression, Packing } from "../../image/compression.ts";
+import { compressInBlocks, type BlockCoder } from "./blocks.ts";
+import { gzipCoder, zstdCoder } from "./coders.ts";
+
+/** Compresses layers that come plain. */
+export interface Packer {
+  readonly packing: Exclude<Packing, "none">;
+  /** e.g. `gzip:6`. */
+  readonly name: string;
+  pack(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined>;
+}
+
+/** What `auto` looks at. */
+export interface Conditions {
+  /** Milliseconds of a round trip to the registry. */
+  roundTrip: number;
+  cores?: number | undefined;
+}
+
+/** Round trips beyond these milliseconds mean a link that is slower than the cores. */
+const far = 10;
+/** Cores that compress well as fast as a near link takes it. */
+const many = 8;
+
+/**
+ * Chooses what packs plain layers. `auto` always packs, as disks and nodes have to bear the bytes as
+ * well as the link: with the quickest level where the cores are the bottleneck, else with the usual one.
+ *
+ * @returns undefined where they go up as they are
+ * @throws KpushError `USAGE` where this Node.js has no zstd
+ */
+export function choosePacker(
+  wanted: Compression,
+  { roundTrip, cores = availableParallelism() }: Conditions,
+): Packer | undefined {
+  if (wanted.kind === "none") return undefined;
+  const quick = roundTrip < far && cores < many;
+  const { kind, level } =
+    "level" in wanted ? wanted : { kind: "gzip" as const, level: quick ? 1 : 6 };
+  const coder = (): BlockCoder => (kind === "gzip" ? gzipCoder(level) : requireZstd(level));
+  if (kind === "zstd") coder(); // now, not in the middle of a push
+  return {
+    packing: kind,
+    name: `${kind}:${level}`,
+    pack: (source) => compressInBlocks(source, coder(), Math.min(cores, 8) + 1),
+  };
+}
+
+function requireZstd(level: number): BlockCoder {
+  const coder = zstdCoder(level);
+  if (coder) return coder;
+  throw new KpushError("USAGE", "this version of Node.js has no zstd", {
+    hint: "take --compression gzip, or Node.js 22.15 or newer",
+  });
+}
