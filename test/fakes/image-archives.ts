@@ -106,6 +106,19 @@ export function podmanArchive(
   ];
 }
 
+/** Several archives in one, as `docker save one:v1 two:v1` makes it. */
+export function together(...archives: readonly (readonly TarEntry[])[]): TarEntry[] {
+  const isList = ({ name }: TarEntry) => name === "manifest.json";
+  const lists = archives.flatMap((entries) => entries.filter(isList));
+  const images = lists.flatMap((entry) =>
+    "content" in entry ? (JSON.parse(entry.content.toString()) as unknown[]) : [],
+  );
+  return [
+    ...archives.flatMap((entries) => entries.filter((entry) => !isList(entry))),
+    { name: "manifest.json", content: JSON.stringify(images) },
+  ];
+}
+
 /** An OCI layout under construction. */
 export class Layout {
   readonly #blobs = new Map<string, Buffer>();

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import type { Io } from "../../src/cli/command.ts";
 import { main } from "../../src/cli/main.ts";
 import type { Surroundings } from "../../src/cluster/types.ts";
@@ -26,8 +27,8 @@ export interface World extends AsyncDisposable {
   home: string;
   kubeconfig: string;
   env: Record<string, string>;
-  /** Runs `kpush ARGS…`; `signal` interrupts it. */
-  kpush(args: string[], signal?: AbortSignal): Promise<Outcome>;
+  /** Runs `kpush ARGS…`; `signal` interrupts it. Without `stdin` it is a terminal. */
+  kpush(args: string[], signal?: AbortSignal, stdin?: Readable): Promise<Outcome>;
 }
 
 export const registryLabels = { "app.kubernetes.io/name": "kpush-registry" };
@@ -50,7 +51,7 @@ export async function startWorld(engineOptions: FakeEngineOptions = {}): Promise
   const env: Record<string, string> = { KUBECONFIG: kubeconfig, DOCKER_HOST: engine.host };
   return {
     ...{ api, registry, engine, home, kubeconfig, env },
-    async kpush(args, signal = new AbortController().signal) {
+    async kpush(args, signal = new AbortController().signal, stdin) {
       const output = { stdout: "", stderr: "" };
       const stream = (name: keyof typeof output) => ({
         isTTY: false,
@@ -62,6 +63,7 @@ export async function startWorld(engineOptions: FakeEngineOptions = {}): Promise
       const surroundings: Surroundings = {
         ...{ env, home, cwd: home, platform: "linux" },
         ...{ pluginStdin: "ignore", pluginStderr: () => undefined },
+        stdin: stdin && (() => stdin),
       };
       const io = { stdout: stream("stdout"), stderr: stream("stderr") } as unknown as Io;
       const code = await main(args, io, surroundings, signal);
