@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
-import { request } from "node:http";
+import { createReadStream, createWriteStream } from "node:fs";
+import { request, type IncomingMessage, type RequestOptions } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,11 +14,7 @@ async function ask(
   path: string,
   file?: string,
 ): Promise<string> {
-  const url = new URL(engine.host);
-  const where =
-    url.protocol === "unix:"
-      ? { socketPath: url.pathname }
-      : { host: url.hostname, port: url.port };
+  const where = whereOf(engine);
   return new Promise((resolve, reject) => {
     const call = request(
       {
@@ -43,6 +39,13 @@ async function ask(
   });
 }
 
+function whereOf(engine: TestEngine): RequestOptions {
+  const url = new URL(engine.host);
+  return url.protocol === "unix:"
+    ? { socketPath: url.pathname }
+    : { host: url.hostname, port: url.port };
+}
+
 /** Makes an image and has the engine load it. */
 export async function load(engine: TestEngine, options: ImageOptions): Promise<void> {
   const file = join(
@@ -55,6 +58,18 @@ export async function load(engine: TestEngine, options: ImageOptions): Promise<v
   } finally {
     await rm(file, { force: true });
   }
+}
+
+/** Has the engine write images to a file, as `docker save` does. */
+export async function save(engine: TestEngine, images: string[], file: string): Promise<void> {
+  const query = images.map((name) => `names=${encodeURIComponent(name)}`).join("&");
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ ...whereOf(engine), path: `/images/get?${query}` }, resolve)
+      .on("error", reject)
+      .end();
+  });
+  if (answer.statusCode !== 200) throw new Error(`saving ${images.join()}: ${answer.statusCode}`);
+  await pipeline(answer, createWriteStream(file));
 }
 
 export async function remove(engine: TestEngine, name: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
+import { pipeline } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { kubeconfig } from "./environment.ts";
 
@@ -21,17 +22,24 @@ export interface Started {
   ended: Promise<Run>;
 }
 
+export interface StartOptions {
+  env?: NodeJS.ProcessEnv;
+  /** As DOCKER_HOST. */
+  host?: string;
+  /** A file that comes by standard input. */
+  stdin?: string;
+}
+
 /** Starts the built kpush as a process of its own. */
-export function start(
-  args: string[],
-  options: { env?: NodeJS.ProcessEnv; host?: string } = {},
-): Started {
+export function start(args: string[], options: StartOptions = {}): Started {
   const env: NodeJS.ProcessEnv = { ...process.env, KUBECONFIG: kubeconfig, ...options.env };
   if (options.host !== undefined) env["DOCKER_HOST"] = options.host;
   const child = spawn(process.execPath, [program, ...args], {
     env,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  if (options.stdin !== undefined && child.stdin)
+    pipeline(createReadStream(options.stdin), child.stdin, () => undefined); // kpush may end first
   const run: Run = { code: null, signal: null, stdout: "", stderr: "", peakMemory: 0 };
   const waiting = new Set<() => void>();
   const measure = setInterval(
@@ -39,7 +47,7 @@ export function start(
     20,
   );
   for (const name of ["stdout", "stderr"] as const) {
-    child[name].on("data", (chunk: Buffer) => {
+    child[name]?.on("data", (chunk: Buffer) => {
       run[name] += chunk.toString();
       for (const check of waiting) check();
     });
@@ -72,10 +80,7 @@ export function start(
 }
 
 /** Runs kpush to its end. */
-export async function kpush(
-  args: string[],
-  options: { env?: NodeJS.ProcessEnv; host?: string } = {},
-): Promise<Run> {
+export async function kpush(args: string[], options: StartOptions = {}): Promise<Run> {
   return start(args, options).ended;
 }
 

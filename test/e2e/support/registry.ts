@@ -43,6 +43,15 @@ export async function oldRegistry(): Promise<AsyncDisposable> {
   };
 }
 
+/** A registry that the nodes pull from: the one of `kpush install` where there is one, else the old one. */
+export async function pulledRegistry(): Promise<AsyncDisposable> {
+  const installed = await kubectl([
+    ...["get", "daemonsets", "-A", "-l", "app.kubernetes.io/name=kpush-node-proxy", "-o", "name"],
+  ]);
+  if (installed.trim() === "") return oldRegistry();
+  return { [Symbol.asyncDispose]: () => Promise.resolve() };
+}
+
 /** A namespace of its own with a registry that kpush finds by `-n`; all is deleted in the end. */
 export async function registryIn(namespace: string, image: string): Promise<AsyncDisposable> {
   await apply([
