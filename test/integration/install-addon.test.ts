@@ -105,6 +105,26 @@ describe("replacing the old addon", () => {
     ]);
   });
 
+  test("case 13: runs as root too where only the old repositories are closed to others", async () => {
+    await using cluster = await addonWorld();
+    cluster.isOpen = true;
+    const { registry } = cluster.world;
+    const serve = registry.onRequest;
+    registry.onRequest = (request, response) => {
+      const { securityContext } = podSpec(deployment(cluster));
+      const isRoot = mapping(securityContext)["runAsUser"] === 0;
+      if (isRoot || request.method !== "POST" || !request.url?.startsWith("/v2/user/app/"))
+        return serve?.(request, response) ?? false;
+      const message = "mkdir /var/lib/registry/docker: permission denied";
+      request.resume();
+      response.writeHead(500, { "content-type": "application/json" });
+      response.end(JSON.stringify({ errors: [{ code: "UNKNOWN", message }] }));
+      return true;
+    };
+    await cluster.replace();
+    expect(podSpec(deployment(cluster))["securityContext"]).toMatchObject({ runAsUser: 0 });
+  });
+
   test("shows its plan before it asks, and changes nothing where the user says no", async () => {
     await using cluster = await addonWorld();
     const questions: string[] = [];
@@ -225,13 +245,39 @@ describe("a replacement that fails before the new registry is proved", () => {
   test("by Ctrl-C puts all back, and ends with its reason", async () => {
     await using cluster = await addonWorld();
     const interrupt = new AbortController();
+    const seen: string[] = [];
     cluster.onWrite = (what) => {
+      seen.push(what);
       if (what === "PATCH deployments/kpush-registry") interrupt.abort(new Error("interrupted"));
       return false;
     };
     const run = () => cluster.replace({}, { signal: interrupt.signal });
     expect(await failing(cluster, run)).toMatchObject({ message: "interrupted" });
+    // Two registries must not have the claim at once.
+    expect(seen.indexOf("DELETE deployments/kpush-registry")).toBeGreaterThan(0);
+    expect(seen.indexOf("DELETE deployments/kpush-registry")).toBeLessThan(
+      seen.lastIndexOf("PATCH replicationcontrollers/kube-registry-v0"),
+    );
     expect(cluster.warnings()).toEqual([isBack]);
+  });
+
+  test("after an earlier one was killed puts back what that one had scaled down", async () => {
+    await using cluster = await addonWorld();
+    const before = cluster.state();
+    cluster.onWrite = (what) => {
+      cluster.isDown ||= what === "PATCH deployments/kpush-registry";
+      return cluster.isDown;
+    };
+    await expect(cluster.replace()).rejects.toThrow();
+    expect(cluster.servesOldImage()).toBe(false);
+    cluster.isDown = false;
+    cluster.onWrite = (what) => what === "PATCH deployments/kpush-registry";
+    await expect(cluster.replace()).rejects.toThrow("etcdserver");
+    expect(cluster.servesOldImage()).toBe(true);
+    const rc = "ReplicationController kube-system/kube-registry-v0";
+    expect(cluster.state()[rc]).toEqual(before[rc]);
+    // By the image that the first run had noted.
+    expect(steps(cluster, "plan").at(-4)).toContain("must serve user/app:1");
   });
 
   test("and cannot be put back, tells the commands that do", async () => {
