@@ -35,7 +35,7 @@ export const isRegistryPart = ({ object }: PlannedObject): boolean =>
  * Whether the new registry has proved itself in an earlier run: from then on the replacement only goes
  * forward.
  */
-export function isProven({ addon, installed }: Replacement): boolean {
+function isProven({ addon, installed }: Replacement): boolean {
   const isThere = installed.deployment !== undefined;
   return isThere && (installed.proxies !== undefined || addon.services.some(selectsNew));
 }
