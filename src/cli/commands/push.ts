@@ -11,7 +11,7 @@ export const pushCommand: Command = {
   summary: "push images, even one that is called like a command",
   description: [
     "Pushes local container images into a registry that runs inside a Kubernetes cluster, with nothing but your kubeconfig, and prints the references that the cluster's nodes can pull.",
-    "IMAGE is the name or id of an image of Docker or Podman, or an archive: a path that starts with /, ./ or ../, or ends in .tar.",
+    "IMAGE is the name or id of an image of Docker or Podman, or an archive: a path that starts with /, ./ or ../, or ends in .tar, .tar.gz, .tgz or .tar.zst; oci:PATH, an OCI layout; or -, standard input.",
   ],
   examples: [
     ["kpush myapp:dev", "prints localhost:5000/myapp:dev@sha256:…"],
@@ -19,6 +19,7 @@ export const pushCommand: Command = {
       "kpush --context staging -n tools api:dev web:dev",
       "two images, into the registry in namespace tools",
     ],
+    ["docker save myapp:dev | kpush -", "an archive, by standard input"],
     ["kubectl set image deploy/web web=$(kpush -q web:dev)", "pushes, and rolls it out"],
   ],
   options: [
