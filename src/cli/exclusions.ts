@@ -17,6 +17,8 @@ const pairs = [
   ["--list-images", "--dry-run=server"],
   ["--output", "--replace-addon"],
   ["--list-images", "--replace-addon"],
+  // The plan that is shown tells what would be done.
+  ["--diff", "--replace-addon"],
   ["--verify-nodes", "--no-verify"],
   ["--verify-nodes", "--wait=false"],
 ] as const;
