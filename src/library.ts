@@ -36,8 +36,9 @@ export interface ClusterChoice {
 
 /** What to push, where to, and what may be used for it. The names are those of the command line. */
 export interface LibraryOptions extends LibrarySurroundings, ClusterChoice {
-  /** Image names, ids, or archive files (`./app.tar`). */
+  /** Image names, ids, archive files (`./app.tar`), or `-` for the archive that comes as `stdin`. */
   images: readonly string[];
+  stdin?: AsyncIterable<Uint8Array>;
   selector?: string;
   registryPort?: string;
   host?: string;
@@ -47,6 +48,8 @@ export interface LibraryOptions extends LibrarySurroundings, ClusterChoice {
   tags?: readonly string[];
   platform?: string;
   route?: "auto" | "daemon" | "direct";
+  /** Of layers that kpush uploads and finds plain: `auto`, `none`, `gzip[:1-9]` or `zstd[:1-19]`. */
+  compression?: string;
   /** Milliseconds; none unless given. */
   timeout?: number;
 }

@@ -81,6 +81,12 @@ const options = {
     variable: "KPUSH_ROUTE",
     help: "who sends the layers: the engine, or kpush",
   },
+  compression: {
+    group: "Image",
+    value: "KIND[:LEVEL]",
+    variable: "KPUSH_COMPRESSION",
+    help: "of plain layers: auto, none, gzip or zstd",
+  },
   port: { group: "Registry", value: "PORT", help: "local port to listen on; any unless given" },
   cluster: {
     group: "Demo",

@@ -1,4 +1,5 @@
 import type { ClusterOptions, RegistryOptions } from "../cluster/types.ts";
+import { compressionWords, parseCompression } from "../image/compression.ts";
 import { parseDuration } from "./duration.ts";
 import { checkExclusions } from "./exclusions.ts";
 import { installChoices, type InstallChoices } from "./install-settings.ts";
@@ -21,6 +22,8 @@ export interface Settings {
   tags: string[];
   platform: string | undefined;
   route: "auto" | "daemon" | "direct" | undefined;
+  /** As `parseCompression` takes it. */
+  compression: string | undefined;
   /** Milliseconds. */
   timeout: number | undefined;
   /** Local port of `kpush tunnel`. */
@@ -64,6 +67,7 @@ export function resolveSettings(
     tags: [...list("tag")],
     platform: read("platform", platform, "a platform such as linux/amd64 or linux/arm/v7"),
     route: read("route", route, "auto, daemon or direct"),
+    compression: read("compression", compression, compressionWords),
     timeout: read("timeout", parseDuration, "a time such as 30s, 5m or 1h30m") || undefined,
     port: read("port", portNumber, "a port number from 1 to 65535"),
     cluster: isOn("cluster"),
@@ -101,6 +105,10 @@ function platform(text: string): string | undefined {
 
 function route(text: string): "auto" | "daemon" | "direct" | undefined {
   return text === "auto" || text === "daemon" || text === "direct" ? text : undefined;
+}
+
+function compression(text: string): string | undefined {
+  return parseCompression(text) && text;
 }
 
 /** Port names by Kubernetes' rule (IANA_SVC_NAME): 15 letters, digits and dashes, one a letter. */

@@ -27,7 +27,8 @@ interface ManifestAnswer {
   Available?: unknown;
   Kind?: unknown;
   Descriptor?: { digest?: unknown; mediaType?: unknown; platform?: PlatformAnswer };
-  ImageData?: { Platform?: PlatformAnswer } | null;
+  Size?: { Content?: unknown } | null;
+  ImageData?: { Platform?: PlatformAnswer; Size?: { Unpacked?: unknown } | null } | null;
 }
 
 /**
@@ -74,8 +75,16 @@ function parseAnswer(text: string): ImageAnswer {
   throw notAnImage();
 }
 
-function readManifest({ Available, Kind, Descriptor, ImageData }: ManifestAnswer): LocalManifest[] {
+function readManifest({
+  Available,
+  Kind,
+  Descriptor,
+  Size,
+  ImageData,
+}: ManifestAnswer): LocalManifest[] {
   if (!isDigest(Descriptor?.digest)) return [];
+  const [stored, unpacked] = [Size?.Content, ImageData?.Size?.Unpacked];
+  const sized = typeof stored === "number" && typeof unpacked === "number" && unpacked > 0;
   return [
     {
       digest: Descriptor.digest,
@@ -83,6 +92,7 @@ function readManifest({ Available, Kind, Descriptor, ImageData }: ManifestAnswer
       platform: platformText(ImageData?.Platform ?? Descriptor.platform ?? {}),
       available: Available === true,
       kind: Kind === "image" || Kind === "attestation" ? Kind : "unknown",
+      ...(sized && { compressed: stored < 0.9 * unpacked }),
     },
   ];
 }

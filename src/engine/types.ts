@@ -16,6 +16,8 @@ export interface LocalManifest {
   platform: string;
   available: boolean;
   kind: "image" | "attestation" | "unknown";
+  /** Whether its layers lie there compressed, where the engine tells their sizes. */
+  compressed?: boolean;
 }
 
 /** An image as the engine describes it. */

@@ -1,5 +1,6 @@
 import type { LocalImage } from "../engine/types.ts";
 import type { RouteName } from "../events.ts";
+import { estimate, type Work } from "./estimate.ts";
 
 /** What the registry holds under the target's first tag, as far as the comparison needs it. */
 export interface RemoteImage {
@@ -17,10 +18,14 @@ export interface PlanFacts {
   archive?: { configDigest: string | undefined; digest: string | undefined } | undefined;
   store: "graph" | "containerd" | "podman" | undefined;
   remote: RemoteImage | undefined;
+  /** Of a containerd store's image that kpush uploaded with packed layers: the digest that it got. */
+  pushed?: string | undefined;
   /** What the user asked for. */
   route: "auto" | "daemon" | "direct";
   /** The user asked for one platform out of several. */
   platform: string | undefined;
+  /** What there is to do, where that was found out. */
+  work?: Work | undefined;
 }
 
 /** `daemon` still has to be proven: the engine may not reach kpush's port. */
@@ -37,7 +42,8 @@ export interface Plan {
  * the top manifest, and where not all of an index is there locally the engine pushes one of its
  * manifests, so the registry then holds that one.
  */
-export function isUnchanged({ local, archive, store, remote, platform }: PlanFacts): boolean {
+export function isUnchanged(facts: PlanFacts): boolean {
+  const { local, archive, store, remote, platform, pushed } = facts;
   if (!remote) return false;
   if (archive) {
     const { digest, configDigest } = archive;
@@ -55,12 +61,15 @@ export function isUnchanged({ local, archive, store, remote, platform }: PlanFac
         one.digest === remote.digest && one.kind === "image" && one.platform === local.platform,
     );
   }
-  if (remote.digest === local.id) return true;
+  if (remote.digest === local.id || remote.digest === pushed) return true;
   const complete = available.length === local.manifests.length;
   return !complete && available.some((one) => one.digest === remote.digest && one.kind === "image");
 }
 
-/** Chooses the way of one image. Pure; tested as a table. */
+/**
+ * Chooses the way of one image. Pure; tested as a table. Where the engine could push as well as kpush,
+ * kpush does it only if that is sure to be felt.
+ */
 export function plan(facts: PlanFacts): Plan {
   if (isUnchanged(facts))
     return { route: "none", reason: "the registry already serves this image under this tag" };
@@ -71,5 +80,12 @@ export function plan(facts: PlanFacts): Plan {
     // Removing the temporary tag would remove the image's last name, and so the image.
     return { route: "direct", reason: "the image has no name of its own that would keep it" };
   }
-  return { route: "daemon", reason: "the engine can push by itself" };
+  const { daemon, direct } = facts.work ? estimate(facts.work) : { daemon: 0, direct: 0 };
+  const [long, short] = [daemon, direct].map((seconds) => `${seconds.toFixed(1)} s`);
+  if (daemon - direct > Math.max(1, 0.2 * daemon)) {
+    const reason = `it should take ${short ?? ""}, and the engine's own push ${long ?? ""}`;
+    return { route: "direct", reason };
+  }
+  const slower = facts.work ? `, in ${long ?? ""} against ${short ?? ""}` : "";
+  return { route: "daemon", reason: `the engine can push by itself${slower}` };
 }

@@ -1,11 +1,11 @@
 import { KpushError, messageOf } from "../errors.ts";
 import type { PushedImage, RouteName } from "../events.ts";
-import { parseManifest } from "../image/manifest.ts";
-import type { Manifest } from "../registry/types.ts";
+import { compressionWords, parseCompression } from "../image/compression.ts";
+import { chooseRoute, openKnowledge, unreachable, type Knowledge } from "./choose-route.ts";
 import { daemonRoute, saysTooLittle } from "./daemon-route.ts";
 import { directRoute } from "./direct/route.ts";
 import type { Listening } from "./listening.ts";
-import { plan, type Plan, type RemoteImage } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import type { Session } from "./session.ts";
 import type { Source } from "./sources.ts";
 import { openTally } from "./tally.ts";
@@ -37,11 +37,12 @@ export async function pushImage(job: PushJob): Promise<PushedImage> {
   const inside: PushJob = { ...job, context: { ...context, report: tally.report } };
 
   const remote = await session.registry.getManifest(target.repository, target.tags[0]);
-  let chosen = await chooseRoute(inside, describe(remote));
+  const knowledge = openKnowledge(inside, remote);
+  let chosen = await chooseRoute(inside, remote, knowledge);
   context.report({ type: "plan", image, ...chosen });
 
   let digest = remote?.digest ?? "";
-  if (chosen.route !== "none") ({ digest, plan: chosen } = await send(inside, chosen));
+  if (chosen.route !== "none") ({ digest, plan: chosen } = await send(inside, chosen, knowledge));
   await verify({
     registry: session.registry,
     target,
@@ -64,51 +65,15 @@ export async function pushImage(job: PushJob): Promise<PushedImage> {
   return done;
 }
 
-/** Plans, and has the engine prove that it reaches kpush's port before the daemon route is taken. */
-async function chooseRoute(job: PushJob, remote: RemoteImage | undefined): Promise<Plan> {
-  const { source, options, session, listening } = job;
-  const chosen = plan({
-    local: source.kind === "engine" ? source.local : undefined,
-    archive:
-      source.kind === "archive"
-        ? { configDigest: source.archive.id, digest: source.archive.digest }
-        : undefined,
-    store: source.kind === "engine" ? source.engine.store : undefined,
-    remote,
-    route: options.route ?? "auto",
-    platform: options.platform,
-  });
-  if (chosen.route === "none" || remote) {
-    if (chosen.route !== "daemon") return chosen;
-  } else {
-    // Before an engine is told of the port, or a byte is sent: is what listens there a registry?
-    await session.registry.ping();
-  }
-  if (chosen.route !== "daemon" || source.kind !== "engine") return chosen;
-  const { reached } = await listening.reach(source.engine);
-  if (reached) return chosen;
-  if (options.route === "daemon") {
-    throw new KpushError(
-      "ENGINE_FAILED",
-      `${source.engine.name} cannot reach a port of this machine`,
-      {
-        hint: "leave out --route daemon: kpush then uploads the image itself",
-      },
-    );
-  }
-  return unreachable;
-}
-
-const unreachable: Plan = {
-  route: "direct",
-  reason: "the engine cannot reach a port of this machine",
-};
-
-async function send(job: PushJob, chosen: Plan): Promise<{ digest: string; plan: Plan }> {
+async function send(
+  job: PushJob,
+  chosen: Plan,
+  knowledge: Knowledge,
+): Promise<{ digest: string; plan: Plan }> {
   const { session, context, source, listening } = job;
   const generation = session.generation;
   try {
-    return { digest: await sendOnce(job, chosen), plan: chosen };
+    return { digest: await sendOnce(job, chosen, knowledge), plan: chosen };
   } catch (error) {
     context.signal.throwIfAborted();
     // What broke the tunnel may have taken the pod: only the next connection tells. The error that
@@ -121,7 +86,7 @@ async function send(job: PushJob, chosen: Plan): Promise<{ digest: string; plan:
     const next = missed ? unreachable : remedy(error, chosen, session.generation !== generation);
     if (!next) throw error;
     context.report({ type: "restart", image: source.request.image, reason: next.reason });
-    return { digest: await sendOnce(job, next), plan: next };
+    return { digest: await sendOnce(job, next, knowledge), plan: next };
   }
 }
 
@@ -154,7 +119,11 @@ function remedy(error: unknown, chosen: Plan, replaced: boolean): Plan | undefin
   return undefined;
 }
 
-async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<string> {
+async function sendOnce(
+  job: PushJob,
+  { route }: { route: RouteName },
+  knowledge: Knowledge,
+): Promise<string> {
   const { source, target, options, session, listening, context } = job;
   const { report, signal } = context;
   const { image } = source.request;
@@ -175,6 +144,7 @@ async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<
       });
       return digest;
     }
+    const [known, roundTrip] = await Promise.all([knowledge.known(), knowledge.roundTrip()]);
     const { digest } = await directRoute({
       source,
       target,
@@ -183,6 +153,8 @@ async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<
       report,
       signal,
       directory: context.surroundings.env["TMPDIR"],
+      compression: compressionOf(options),
+      ...{ known, roundTrip, cache: knowledge.cache },
     });
     return digest;
   } finally {
@@ -190,11 +162,10 @@ async function sendOnce(job: PushJob, { route }: { route: RouteName }): Promise<
   }
 }
 
-function describe(manifest: Manifest | undefined): RemoteImage | undefined {
-  if (!manifest) return undefined;
-  const parsed = parseManifest(manifest.bytes, manifest.mediaType, manifest.digest);
-  return {
-    digest: manifest.digest,
-    configDigest: parsed.kind === "manifest" ? parsed.config.digest : undefined,
-  };
+function compressionOf({ compression = "auto" }: PushOptions) {
+  const parsed = parseCompression(compression);
+  if (parsed) return parsed;
+  throw new KpushError("USAGE", `compression must be ${compressionWords}`, {
+    hint: "kpush push --help",
+  });
 }

@@ -12,6 +12,8 @@ export interface PushOptions extends ClusterOptions, RegistryOptions, EngineOpti
   platform?: string | undefined;
   /** `auto` unless given; for tests, and to work round an engine. */
   route?: "auto" | "daemon" | "direct" | undefined;
+  /** Of layers that the direct route finds plain; `auto` unless given. */
+  compression?: string | undefined;
   /** Bound of the whole push in milliseconds. */
   timeout?: number | undefined;
 }

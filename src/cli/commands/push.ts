@@ -30,6 +30,7 @@ export const pushCommand: Command = {
     "tag",
     "platform",
     "route",
+    "compression",
     "timeout",
     ...commonOptions,
   ],
@@ -40,12 +41,12 @@ export const pushCommand: Command = {
         hint: "kpush myapp:dev pushes one; kpush --help tells more",
       });
     }
-    const { host, dockerContext, name, tags, platform, route, timeout } = settings;
+    const { host, dockerContext, name, tags, platform, route, compression, timeout } = settings;
     const { push } = await import("../../push/push.ts");
     const outcomes = await push(
       {
         ...clusterSettings(settings),
-        ...{ images, host, dockerContext, name, tags, platform, route, timeout },
+        ...{ images, host, dockerContext, name, tags, platform, route, compression, timeout },
       },
       context,
     );

@@ -31,6 +31,7 @@ describe("variables", () => {
     KPUSH_HOST: "unix:///run/podman.sock",
     KPUSH_PLATFORM: "linux/arm64",
     KPUSH_ROUTE: "direct",
+    KPUSH_COMPRESSION: "gzip:9",
     KPUSH_TIMEOUT: "5m",
   };
 
@@ -43,6 +44,7 @@ describe("variables", () => {
       host: "unix:///run/podman.sock",
       platform: "linux/arm64",
       route: "direct",
+      compression: "gzip:9",
       timeout: 300_000,
     });
   });

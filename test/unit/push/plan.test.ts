@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { LocalImage, LocalManifest } from "../../../src/engine/types.ts";
+import type { Work } from "../../../src/push/estimate.ts";
 import { isUnchanged, plan, type PlanFacts } from "../../../src/push/plan.ts";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -108,6 +109,26 @@ describe("an image is unchanged", () => {
       },
     ],
     [
+      "containerd store: where the registry has what kpush made of it",
+      true,
+      {
+        store: "containerd",
+        local: local(amd64.digest, [amd64]),
+        pushed: digest("9"),
+        remote: { digest: digest("9"), configDigest: config },
+      },
+    ],
+    [
+      "containerd store: not where another push came after kpush's",
+      false,
+      {
+        store: "containerd",
+        local: local(amd64.digest, [amd64]),
+        pushed: digest("9"),
+        remote: { digest: digest("8"), configDigest: config },
+      },
+    ],
+    [
       "with --platform, where the registry has that platform's manifest",
       true,
       {
@@ -166,4 +187,45 @@ test.for<[string, string, Partial<PlanFacts>]>([
   ["--route daemon", "daemon", { route: "daemon" }],
 ])("%s takes the %s route", ([, route, more]) => {
   expect(plan(facts(more)).route).toBe(route);
+});
+
+const large: Work = {
+  store: "graph",
+  bytes: 400e6,
+  layers: 10,
+  missing: 10,
+  missingForEngine: 10,
+  compressed: false,
+  roundTrip: 2,
+  cores: 2,
+};
+
+describe("where the engine could push as well", () => {
+  test.for<[string, string, Partial<Work>]>([
+    ["overlay2, all of 400 MB", "direct", {}],
+    ["overlay2, all of 5 MB", "daemon", { bytes: 5e6 }],
+    ["overlay2, one new layer of ten", "daemon", { missing: 1, missingForEngine: 1 }],
+    ["overlay2, one new layer on those that kpush packed", "direct", { missing: 1 }],
+    ["overlay2, far, where the link is the bottleneck of both", "daemon", { roundTrip: 80 }],
+    ["a containerd store, all of 400 MB plain, near", "daemon", { store: "containerd" }],
+    ["a containerd store, plain, far", "direct", { store: "containerd", roundTrip: 40 }],
+    [
+      "a containerd store, compressed, far",
+      "daemon",
+      { store: "containerd", compressed: true, roundTrip: 40 },
+    ],
+    [
+      "a containerd store, far, one new layer",
+      "daemon",
+      { store: "containerd", roundTrip: 40, missing: 1, missingForEngine: 1 },
+    ],
+  ])("%s: the %s route", ([, route, work]) => {
+    const chosen = plan(facts({ work: { ...large, ...work }, store: work.store ?? large.store }));
+    expect(chosen.route).toBe(route);
+    expect(chosen.reason).toMatch(/\d\.\d s/);
+  });
+
+  test("what the user asks for goes first", () => {
+    expect(plan(facts({ work: large, route: "daemon" })).route).toBe("daemon");
+  });
 });

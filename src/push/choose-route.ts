@@ -1,0 +1,132 @@
+import { availableParallelism } from "node:os";
+import { KpushError } from "../errors.ts";
+import { parseManifest } from "../image/manifest.ts";
+import type { Manifest } from "../registry/types.ts";
+import { openKnownCache, type KnownCache } from "./direct/known-cache.ts";
+import { knownLayers, type KnownLayers } from "./direct/known-layers.ts";
+import { otherTags } from "./direct/other-tags.ts";
+import type { Work } from "./estimate.ts";
+import { plan, type Plan, type PlanFacts, type RemoteImage } from "./plan.ts";
+import type { PushJob } from "./push-image.ts";
+
+/** What the direct route is told of the registry. */
+export interface Knowledge {
+  cache: KnownCache;
+  /** Asks once, and only when it is wanted. */
+  known(): Promise<KnownLayers>;
+  /** Milliseconds of a round trip, on a socket that is open. */
+  roundTrip(): Promise<number>;
+}
+
+/** Prepares to find out what the registry holds of an image, given what it has under the tag. */
+export function openKnowledge(
+  { session: { registry }, target, context }: PushJob,
+  remote: Manifest | undefined,
+): Knowledge {
+  let layers: Promise<KnownLayers> | undefined;
+  let roundTrip: Promise<number> | undefined;
+  const ask = async (): Promise<KnownLayers> => {
+    const { repository } = target;
+    if (remote) return knownLayers(registry, repository, remote);
+    const others = await otherTags(registry, repository).catch(() => []);
+    const all = await Promise.all(others.map((one) => knownLayers(registry, repository, one)));
+    return new Map(all.flatMap((one) => [...one]));
+  };
+  const measure = async (): Promise<number> => {
+    const started = performance.now();
+    await registry.ping();
+    return performance.now() - started;
+  };
+  return {
+    cache: openKnownCache(context.surroundings),
+    known: () => (layers ??= ask()),
+    roundTrip: () => (roundTrip ??= measure()),
+  };
+}
+
+/** Plans, and has the engine prove that it reaches kpush's port before the daemon route is taken. */
+export async function chooseRoute(
+  job: PushJob,
+  remote: Manifest | undefined,
+  knowledge: Knowledge,
+): Promise<Plan> {
+  const { source, options, listening } = job;
+  const facts: PlanFacts = {
+    local: source.kind === "engine" ? source.local : undefined,
+    archive:
+      source.kind === "archive"
+        ? { configDigest: source.archive.id, digest: source.archive.digest }
+        : undefined,
+    store: source.kind === "engine" ? source.engine.store : undefined,
+    remote: describe(remote),
+    pushed: source.kind === "engine" ? await pushedBefore(job, remote, knowledge) : undefined,
+    route: options.route ?? "auto",
+    platform: options.platform,
+  };
+  const first = plan(facts);
+  // Before an engine is told of the port, or a byte is sent: is what listens there a registry?
+  if (first.route !== "none" && !remote) await knowledge.roundTrip();
+  if (first.route !== "daemon" || source.kind !== "engine") return first;
+
+  const { reached } = await listening.reach(source.engine);
+  if (reached) return options.route === "daemon" ? first : weigh(job, facts, knowledge);
+  if (options.route === "daemon") {
+    throw new KpushError(
+      "ENGINE_FAILED",
+      `${source.engine.name} cannot reach a port of this machine`,
+      {
+        hint: "leave out --route daemon: kpush then uploads the image itself",
+      },
+    );
+  }
+  return unreachable;
+}
+
+export const unreachable: Plan = {
+  route: "direct",
+  reason: "the engine cannot reach a port of this machine",
+};
+
+/** Which route is the quicker. The registry is asked only where the direct one could be. */
+async function weigh(job: PushJob, facts: PlanFacts, knowledge: Knowledge): Promise<Plan> {
+  const { local, store } = facts;
+  if (!local || !store) return plan(facts);
+  const layers = local.diffIds.length;
+  const work: Work = {
+    ...{ store, layers, bytes: local.size, missing: 0, missingForEngine: layers },
+    compressed: store === "containerd" && local.manifests.some(({ compressed }) => compressed),
+    ...{ roundTrip: 0, cores: availableParallelism() },
+  };
+  const worthwhile = (at: number) =>
+    plan({ ...facts, work: { ...work, roundTrip: at } }).route === "direct";
+  if (!worthwhile(0) && !worthwhile(1000)) return plan(facts);
+
+  const [known, roundTrip] = await Promise.all([knowledge.known(), knowledge.roundTrip()]);
+  let [missing, missingForEngine] = [0, 0];
+  for (const diffId of local.diffIds) {
+    const stored = known.get(diffId);
+    const own = await knowledge.cache.layers(diffId);
+    const here = own.some(({ repository }) => repository === job.target.repository);
+    if (!stored && !here) missing += 1;
+    if (!stored || own.some(({ digest }) => digest === stored.digest)) missingForEngine += 1;
+  }
+  return plan({ ...facts, work: { ...work, missing, missingForEngine, roundTrip } });
+}
+
+async function pushedBefore(
+  { source, options }: PushJob,
+  remote: Manifest | undefined,
+  { cache }: Knowledge,
+): Promise<string | undefined> {
+  if (source.kind !== "engine" || source.engine.store !== "containerd") return undefined;
+  return remote && options.platform === undefined ? cache.pushed(source.local.id) : undefined;
+}
+
+function describe(manifest: Manifest | undefined): RemoteImage | undefined {
+  if (!manifest) return undefined;
+  const parsed = parseManifest(manifest.bytes, manifest.mediaType, manifest.digest);
+  return {
+    digest: manifest.digest,
+    configDigest: parsed.kind === "manifest" ? parsed.config.digest : undefined,
+  };
+}
