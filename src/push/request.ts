@@ -64,7 +64,7 @@ export function parseRequests(
 export function noStandardInput(): KpushError {
   return new KpushError(
     "USAGE",
-    "standard input is a terminal: there is no image to read from it",
+    "standard input is a terminal, or not there: no image can be read from it",
     {
       hint: "pipe one into it: docker save myapp:dev | kpush -",
     },

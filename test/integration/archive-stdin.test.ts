@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { push as pushImages } from "../../src/index.ts";
 import { Interrupted } from "../../src/output/interrupted.ts";
 import {
   graphArchive,
@@ -97,6 +98,19 @@ test.for([
     stderr: expect.stringContaining(words) as string,
   });
   expect(await world.leftovers()).toEqual([]);
+});
+
+test("a program hands its own stream in place of standard input", async () => {
+  await using world = await worldWithTemporary();
+  const { env, home } = world;
+  const stdin = new Blob([Uint8Array.from(await tarOf(graphArchive(imageOf())))]).stream();
+  const { images } = await pushImages({ env, home, images: ["-"], stdin });
+  expect(images).toMatchObject([{ image: "-", tags: ["v1"] }]);
+  expect(
+    await pushImages({ env, home, images: ["-"] }).catch((error: unknown) => error),
+  ).toMatchObject({
+    code: "USAGE",
+  });
 });
 
 test("a stream that breaks is told as such", async () => {
