@@ -43,10 +43,12 @@ export function regionEntry(region: Region, digest?: string): ArchiveEntry {
     open(offset) {
       const buffers: Buffer[] = [];
       let turn = 0;
-      return openRegion(region, offset, () => {
+      const next = () => {
         turn = (turn + 1) % buffersInTurn;
         return (buffers[turn] ??= Buffer.allocUnsafeSlow(Math.min(readSize, size)));
-      });
+      };
+      const options = { objectMode: false, highWaterMark: readSize };
+      return Readable.from(read(region, offset, size, next), options);
     },
     async head(limit) {
       const small = () => Buffer.allocUnsafe(Math.min(limit, readSize));
@@ -55,18 +57,6 @@ export function regionEntry(region: Region, digest?: string): ArchiveEntry {
       return Buffer.concat(chunks);
     },
   };
-}
-
-/** A region as a stream, into buffers of the caller's; each into one of its own unless given. */
-export function openRegion(region: Region, offset = 0, buffer = newBuffer): Readable {
-  return Readable.from(read(region, offset, region.size, buffer), {
-    objectMode: false,
-    highWaterMark: readSize,
-  });
-}
-
-function newBuffer(): Buffer {
-  return Buffer.allocUnsafeSlow(readSize);
 }
 
 /** An entry that is small enough to be remembered. */
