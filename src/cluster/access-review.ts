@@ -3,7 +3,10 @@ import { plain } from "../image/text.ts";
 import { mapping } from "./values.ts";
 import type { Cluster } from "./types.ts";
 
-type Permission = [verb: "get" | "create" | "list", resource: "pods" | "pods/portforward"];
+type Permission = [
+  verb: "get" | "create" | "update" | "patch" | "list",
+  resource: "pods" | "pods/portforward" | "pods/proxy",
+];
 
 const forwarding: Permission[] = [
   ["get", "pods/portforward"],
@@ -33,6 +36,23 @@ export async function explainForbidden(
       hint: "an admission webhook or a gateway in front of the API server may not allow it; try kubectl port-forward",
     },
   );
+}
+
+/** What the methods of a push (GET, POST, PUT, PATCH) need where they go by the proxy to pods. */
+const proxying: Permission[] = [
+  ["get", "pods/proxy"],
+  ["create", "pods/proxy"],
+  ["update", "pods/proxy"],
+  ["patch", "pods/proxy"],
+];
+
+/** Whether a push may go by the API server's proxy to pods, for whoever may not forward a port. */
+export async function mayUseProxy(
+  cluster: Pick<Cluster, "request">,
+  { namespace }: { namespace: string },
+): Promise<boolean> {
+  const missing = await missingOf(cluster, namespace, proxying);
+  return missing?.length === 0;
 }
 
 /** The error for a 403 on a list of pods. */
