@@ -22,7 +22,7 @@ export async function push(options: PushOptions, context: Context): Promise<Imag
   try {
     // An image that is not there, or a dead engine, must not wait for a cluster that may never answer.
     opening.catch(() => undefined);
-    await using sources = await openSources(options, requests, inside);
+    await using sources = await openSources(options, requests, inside, opening);
     const missing = sources.all.flatMap((source) => (source.kind === "missing" ? [source] : []));
     if (missing.length === sources.all.length) {
       return missing.map(({ request, error }) => fail(request.image, error, inside));

@@ -28,12 +28,15 @@ export interface Sources extends AsyncDisposable {
  * Finds the engine, if any image is asked of one, and has it describe the images; opens the archives.
  * What is wrong with one image is in its source.
  *
+ * @param opening - the way to the registry: where it fails, standard input, which may take as long as a
+ *   build, is read no further
  * @throws KpushError `ENGINE_*`: what is wrong with the engine itself
  */
 export async function openSources(
   options: PushOptions,
   requests: readonly ImageRequest[],
   context: Context,
+  opening: Promise<unknown>,
 ): Promise<Sources> {
   const { surroundings, report, signal } = context;
   const names = requests.flatMap((request) =>
@@ -49,7 +52,7 @@ export async function openSources(
   };
   const ask = async (request: ImageRequest): Promise<Source[]> => {
     if (request.kind === "image") return [await inspect(request, engine, options.platform)];
-    const archive = await openRequested(request, options.platform, context);
+    const archive = await openRequested(request, options.platform, context, opening);
     archives.add(archive);
     const images = chooseImages(request.image, archive, options.name, report);
     return await Promise.all(images.map((image) => prepare(request, image, options.platform)));
@@ -79,12 +82,16 @@ async function openRequested(
   request: Exclude<ImageRequest, { kind: "image" }>,
   platform: string | undefined,
   { surroundings: { cwd, env, stdin }, report, signal }: Context,
+  opening: Promise<unknown>,
 ): Promise<OpenArchive> {
   const options: ArchiveOptions = { signal, cwd, directory: env["TMPDIR"], platform, report };
   if (request.kind === "archive") return openArchive(request.path, options);
   if (!stdin) throw noStandardInput();
   report({ type: "phase", text: "reading standard input" });
-  return openArchiveStream(stdin(), options);
+  const inVain = new AbortController();
+  opening.catch((error: unknown) => inVain.abort(error));
+  const both = AbortSignal.any([signal, inVain.signal]);
+  return openArchiveStream(stdin(), { ...options, signal: both });
 }
 
 /** A part of the archive that is damaged, or lacks the platform, concerns its image alone. */

@@ -129,6 +129,18 @@ test("a stream that breaks is told as such", async () => {
   expect(await world.leftovers()).toEqual([]);
 });
 
+test("without a registry the stream is not read to its end", async () => {
+  await using world = await worldWithTemporary();
+  const stdin = new PassThrough(); // which has no end
+  stdin.write("the beginning of an archive");
+  expect(await world.kpush(["-", "-n", "nowhere"], undefined, stdin)).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining("there is no registry") as string,
+  });
+  expect(stdin.destroyed).toBe(true);
+  expect(await world.leftovers()).toEqual([]);
+});
+
 test("an interruption ends the reading, and leaves nothing behind", async () => {
   await using world = await worldWithTemporary();
   const stdin = new PassThrough();
