@@ -32,11 +32,13 @@ export function openKnowledge(
     const all = await Promise.all(others.map((one) => knownLayers(registry, repository, one)));
     return new Map(all.flatMap((one) => [...one]));
   };
-  const measure = async (): Promise<number> => {
+  const ping = async (): Promise<number> => {
     const started = performance.now();
     await registry.ping();
     return performance.now() - started;
   };
+  // The first one may have opened a socket, or met a busy moment.
+  const measure = async () => Math.min(await ping(), await ping());
   return {
     cache: openKnownCache(context.surroundings),
     known: () => (layers ??= ask()),
@@ -65,7 +67,7 @@ export async function chooseRoute(
   };
   const first = plan(facts);
   // Before an engine is told of the port, or a byte is sent: is what listens there a registry?
-  if (first.route !== "none" && !remote) await knowledge.roundTrip();
+  if (first.route !== "none" && !remote) await job.session.registry.ping();
   if (first.route !== "daemon" || source.kind !== "engine") return first;
 
   const { reached } = await listening.reach(source.engine);

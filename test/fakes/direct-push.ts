@@ -4,7 +4,12 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { KpushEvent } from "../../src/events.ts";
 import { openArchive } from "../../src/push/archive/source.ts";
-import { directRoute, type DirectResult, type DirectSource } from "../../src/push/direct/route.ts";
+import {
+  directRoute,
+  type DirectResult,
+  type DirectRoute,
+  type DirectSource,
+} from "../../src/push/direct/route.ts";
 import { clientOf } from "./registry-client.ts";
 import { startFaultyRegistry, type FaultyRegistry } from "./registry.ts";
 import { streamOf, tarOf, type SmallImage, type TarEntry } from "./image-archives.ts";
@@ -36,10 +41,12 @@ export interface ServedManifest {
   };
 }
 
-interface PushOptions {
+interface PushOptions extends Pick<DirectRoute, "known" | "cache" | "compression"> {
   platform?: string | undefined;
   signal?: AbortSignal;
   directory?: string;
+  /** `app` unless given. */
+  repository?: string;
 }
 
 export async function openDirectWorld(): Promise<DirectWorld> {
@@ -51,17 +58,18 @@ export async function openDirectWorld(): Promise<DirectWorld> {
     faulty,
     directory,
     events,
-    async push(source, { platform, signal = new AbortController().signal, ...more } = {}) {
+    async push(source, options = {}) {
+      const { platform, signal = new AbortController().signal, repository = "app" } = options;
       await using registry = clientOf(faulty, signal);
       return await directRoute({
         source,
-        target: { repository: "app", tags: ["v1"], pullAddress: "localhost:5000" },
+        target: { repository, tags: ["v1"], pullAddress: "localhost:5000" },
         registry,
         platform,
         report: (event) => events.push(event),
         signal,
         directory,
-        ...more,
+        ...options,
       });
     },
     async pushFile(bytes, { name = "app.tar", ...options } = {}) {
