@@ -20,7 +20,7 @@ export interface Knowledge {
 
 /** Prepares to find out what the registry holds of an image, given what it has under the tag. */
 export function openKnowledge(
-  { session: { registry }, target, context }: PushJob,
+  { session: { registry, cluster, pod }, target, context }: PushJob,
   remote: Manifest | undefined,
 ): Knowledge {
   let layers: Promise<KnownLayers> | undefined;
@@ -40,7 +40,7 @@ export function openKnowledge(
   // The first one may have opened a socket, or met a busy moment.
   const measure = async () => Math.min(await ping(), await ping());
   return {
-    cache: openKnownCache(context.surroundings),
+    cache: openKnownCache(context.surroundings, `${cluster.server} ${pod.namespace} ${pod.kind}`),
     known: () => (layers ??= ask()),
     roundTrip: () => (roundTrip ??= measure()),
   };

@@ -109,8 +109,9 @@ describe("the cache", () => {
     const home = await mkdtemp(join(tmpdir(), "known-test-"));
     const env = { XDG_CACHE_HOME: home };
     return {
-      directory: join(home, "kpush"),
-      cache: openKnownCache({ env, home: "/nowhere", platform: "linux" }),
+      home,
+      cache: openKnownCache({ env, home: "/nowhere", platform: "linux" }, "this"),
+      other: openKnownCache({ env, home: "/nowhere", platform: "linux" }, "another"),
       [Symbol.asyncDispose]: () => rm(home, { recursive: true }),
     };
   }
@@ -159,26 +160,28 @@ describe("the cache", () => {
 
   test("is private, and whatever lies in it is checked", async () => {
     await using opened = await open();
-    const { cache, directory } = opened;
+    const { cache, other, home } = opened;
     const digest = digestOf(Buffer.from("layer"));
     const remembered = { digest, size: 5, packing: "gzip", repository: "app" } as const;
     await cache.rememberLayer(digest, remembered);
     expect(await cache.layers(digest)).toEqual([remembered]);
-    expect((await stat(join(directory, "layers"))).mode & 0o777).toBe(0o700);
-    expect(await readdir(join(directory, "layers"))).toHaveLength(1); // no temporary file
+    expect(await other.layers(digest)).toEqual([]); // of another registry nothing is known
+    expect((await stat(join(home, "kpush"))).mode & 0o777).toBe(0o700);
+    const files = await readdir(home, { recursive: true });
+    const [file = "", ...temporary] = files.filter((name) => name.includes(digest.slice(7)));
+    expect(temporary).toEqual([]);
 
-    const file = join(directory, "layers", `${digest.slice(7)}.gzip`);
     for (const text of ["", "{", "null", '{"digest":"../x","size":1,"repository":"app"}']) {
-      await writeFile(file, text);
+      await writeFile(join(home, file), text);
       expect(await cache.layers(digest)).toEqual([]);
     }
-    await rm(directory, { recursive: true });
+    await rm(join(home, "kpush"), { recursive: true });
     expect(await cache.layers(digest)).toEqual([]);
     expect(await cache.layers("sha256:../../etc/passwd")).toEqual([]);
   });
 
   test("that cannot be written is no error", async () => {
-    const cache = openKnownCache({ env: {}, home: "/dev/null", platform: "linux" });
+    const cache = openKnownCache({ env: {}, home: "/dev/null", platform: "linux" }, "this");
     const digest = digestOf(Buffer.from("x"));
     await cache.rememberPushed(digest, digest);
     expect(await cache.pushed(digest)).toBeUndefined();

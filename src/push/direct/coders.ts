@@ -1,9 +1,9 @@
 import * as zlib from "node:zlib";
 import type { BlockCoder } from "./blocks.ts";
 
-const MiB = 1024 * 1024;
+const KiB = 1024;
 /** How far deflate looks back. */
-const window = 32 * 1024;
+const window = 32 * KiB;
 
 /**
  * One gzip member (RFC 1952) of blocks that each end on a byte (Z_SYNC_FLUSH) and begin with what came
@@ -13,7 +13,7 @@ export function gzipCoder(level: number): BlockCoder {
   let crc = 0;
   let size = 0;
   return {
-    blockSize: MiB,
+    blockSize: 512 * KiB,
     // No name, no time, no system: nothing that would differ tomorrow.
     head: () => Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]),
     block(bytes, before) {
@@ -21,7 +21,7 @@ export function gzipCoder(level: number): BlockCoder {
       size += bytes.length;
       const options = {
         level,
-        chunkSize: 256 * 1024,
+        chunkSize: 256 * KiB,
         finishFlush: zlib.constants.Z_SYNC_FLUSH,
         ...(before.length > 0 && { dictionary: before.subarray(-window) }),
       };
@@ -57,7 +57,7 @@ export function zstdCoder(level: number): BlockCoder | undefined {
   if (!zstdCompress) return undefined;
   const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
   return {
-    blockSize: 2 * MiB,
+    blockSize: 1024 * KiB,
     head: () => Buffer.alloc(0),
     block: (bytes) =>
       new Promise((resolve, reject) => {

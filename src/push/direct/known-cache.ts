@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import type { Surroundings } from "../../cluster/types.ts";
 import { pathsOf } from "../../engine/endpoint.ts";
@@ -25,12 +25,18 @@ export interface KnownCache {
 
 const packings: readonly Packing[] = ["none", "gzip", "zstd"];
 
-/** Opens the cache directory of the user; creates it, with mode 0700, at the first write. */
+/**
+ * Opens what the user's cache directory has of a registry; creates it, with mode 0700, at the first write.
+ *
+ * @param registry - which one: any text that stays the same from push to push
+ */
 export function openKnownCache(
   surroundings: Pick<Surroundings, "env" | "home" | "platform">,
+  registry: string,
 ): KnownCache {
   const { join } = pathsOf(surroundings.platform);
-  const directory = cacheDirectory(surroundings);
+  const key = createHash("sha256").update(registry).digest("hex").slice(0, 32);
+  const directory = join(cacheDirectory(surroundings), "pushed", key);
   const layers = join(directory, "layers");
   const images = join(directory, "images");
   const hexOf = (digest: string) => digest.slice(digest.indexOf(":") + 1);
