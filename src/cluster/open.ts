@@ -100,6 +100,7 @@ export async function openCluster(
   return {
     context: context.name,
     namespace: context.namespace,
+    inside: context.inside ?? false,
     server: cluster.server,
     config: {
       getCurrentCluster: () => kubeConfig.getCurrentCluster(),

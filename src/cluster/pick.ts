@@ -39,10 +39,12 @@ export function registryPod(pod: Pod, { selector, registryPort }: RegistryOption
     ...kindDefaults(pod),
   };
   const { name, namespace, uid } = pod.metadata;
+  const { podIP: ip } = pod.status;
   return {
     namespace,
     name,
     uid,
+    ...(ip && { ip }),
     port:
       registryPort === undefined
         ? usualPort(pod, row.portName, row.port)

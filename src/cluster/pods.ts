@@ -23,6 +23,7 @@ export interface Pod {
   };
   status: {
     phase?: string;
+    podIP?: string;
     reason?: string;
     message?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string }[];

@@ -49,6 +49,8 @@ export interface RequestOptions {
 export interface Cluster extends Disposable {
   /** Name of the context, or `in-cluster`. */
   readonly context: string;
+  /** This process runs in one of the cluster's own pods, and is logged in as its service account. */
+  readonly inside?: boolean;
   /** The context's namespace, else `default`. */
   readonly namespace: string;
   /** Base address of the API server with its path prefix and without a trailing slash. */
@@ -90,6 +92,8 @@ export interface RegistryPod {
   uid: string;
   /** Container port the registry listens on. */
   port: number;
+  /** The pod's own address, which only the inside of the cluster reaches. */
+  ip?: string;
   /** What nodes put in front of the repository, e.g. `localhost:5000`. */
   pullAddress: string;
   /** Key of the discovery row: `kpush`, `kube-registry`, …, or `selector`. */

@@ -1,17 +1,14 @@
-import { explainForbidden, mayUseProxy } from "../cluster/access-review.ts";
+import { explainForbidden } from "../cluster/access-review.ts";
 import { findRegistry, repin } from "../cluster/discovery.ts";
 import { networkError } from "../cluster/network-error.ts";
 import { openCluster } from "../cluster/open.ts";
 import type { Cluster, ClusterOptions, RegistryOptions, RegistryPod } from "../cluster/types.ts";
-import { KpushError } from "../errors.ts";
 import { registryClient } from "../registry/client.ts";
 import type { RegistryClient } from "../registry/types.ts";
-import { openFallback } from "../tunnel/fallback.ts";
-import { openProxyTunnel } from "../tunnel/pod-proxy.ts";
-import { openTunnel } from "../tunnel/pool.ts";
-import type { Tunnel, TunnelOptions, TunnelTarget } from "../tunnel/types.ts";
+import type { Tunnel, TunnelTarget } from "../tunnel/types.ts";
 import { openState, type PodGuess } from "./state.ts";
 import type { Context } from "./types.ts";
+import { openWay } from "./ways.ts";
 
 /** One cluster's registry, reached: what a push, `kpush tunnel` and the demo work with. */
 export interface Session extends AsyncDisposable {
@@ -93,8 +90,8 @@ export async function reachRegistry(
     announce(next);
     return next;
   };
-  const open = (first: TunnelTarget) => {
-    const ways: TunnelOptions = {
+  const open = (first: TunnelTarget) =>
+    openWay(cluster, first, {
       config: cluster.config,
       pin: (gone) => pin(first, gone),
       refreshCredentials: () => cluster.refreshCredentials(),
@@ -102,21 +99,11 @@ export async function reachRegistry(
       explainFailure: (error) => networkError(error, cluster.server),
       report,
       signal,
-    };
-    return openFallback(openTunnel(ways), async (error) => {
-      const isForbidden = error instanceof KpushError && error.code === "CLUSTER_FORBIDDEN";
-      if (!isForbidden || !(await mayUseProxy(cluster, first))) return undefined;
-      report({
-        type: "debug",
-        message: "tunnel: no port-forward; the proxy to pods takes its place",
-      });
-      return openProxyTunnel(ways);
     });
-  };
 
   // The pod of the last run is most likely that of this one: a socket to it opens while it is looked
-  // up, and carries nothing before the look-up has named the same pod.
-  const guess = await state.lastPod(search);
+  // up, and carries nothing before the look-up has named the same pod. Inside there is nothing to open.
+  const guess = cluster.inside ? undefined : await state.lastPod(search);
   const early = guess && open(guess);
   early?.keepSpares(1);
   let tunnel: Tunnel;

@@ -19,6 +19,8 @@ export interface TunnelTarget {
   name: string;
   uid: string;
   port: number;
+  /** The pod's own address, for whoever is inside the cluster. */
+  ip?: string | undefined;
 }
 
 /** All durations are in milliseconds; tests make them small. */

@@ -57,7 +57,7 @@ async function route(options: FakeEngineOptions = {}) {
   );
   const [endpoint] = endpoints;
   if (!endpoint) throw new Error("no endpoint");
-  const engine = openEngine(endpoint, signal);
+  const engine = openEngine(endpoint, { env: {}, platform: "linux" }, signal);
   const events: KpushEvent[] = [];
   const report = (event: KpushEvent) => void events.push(event);
   // Not ended by the signal: what stops the engine is then that its client left.

@@ -12,6 +12,8 @@ import { text } from "../values.ts";
 /** One context with the cluster and the user it names; paths in it are absolute. */
 export interface ChosenContext {
   name: string;
+  /** It is that of the pod which this process runs in. */
+  inside?: true;
   namespace: string;
   cluster: ClusterEntry;
   user: UserEntry;

@@ -23,6 +23,7 @@ export async function inClusterContext(
   const namespace = await readFile(join(directory, "namespace"), "utf8").catch(() => "");
   return {
     name: "in-cluster",
+    inside: true,
     namespace: env["POD_NAMESPACE"] || namespace.trim() || "default",
     cluster: {
       name: "in-cluster",
