@@ -1,37 +1,15 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
 import * as zlib from "node:zlib";
-import fc from "fast-check";
-import { extract } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { KpushError } from "../../src/errors.ts";
-import { ArchiveIndex } from "../../src/image/archive-index.ts";
-import { digestOf } from "../../src/image/digest.ts";
-import { regionEntry } from "../../src/push/archive/file.ts";
-import { openArchive, openArchiveStream } from "../../src/push/archive/source.ts";
-import { graphArchive, imageOf, streamOf, tarOf } from "../fakes/image-archives.ts";
+import { openArchiveStream } from "../../src/push/archive/source.ts";
+import { openArchiveReader, type ArchiveReader } from "../fakes/archive-reader.ts";
+import { streamOf } from "../fakes/image-archives.ts";
 import { end, pax, rawEntry, rawImage } from "../fakes/tar-blocks.ts";
 
-const signal = new AbortController().signal;
-let root: string;
+let archives: ArchiveReader;
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), "hostile-test-"));
+  archives = await openArchiveReader();
 });
-afterAll(() => rm(root, { recursive: true }));
-
-/** Opens an archive; resolves with its names and the content of its first layer. */
-async function read(bytes: Buffer, options: { unpacksTo?: number } = {}) {
-  await writeFile(join(root, "app.tar"), bytes);
-  await using archive = await openArchive("./app.tar", {
-    ...{ signal, cwd: root, directory: root, ...options },
-  });
-  const [image] = archive.images;
-  const { blobs } = await image.content(undefined);
-  const layer = blobs.find(({ kind }) => kind === "layer");
-  return { names: image.names, layer: layer && (await buffer(layer.entry.open(0))).toString() };
-}
+afterAll(() => archives[Symbol.asyncDispose]());
 
 const good = rawImage().entries;
 const sound = { names: ["app:v1"], layer: "a layer" };
@@ -89,7 +67,7 @@ describe("an archive is pushed as it is meant", () => {
     ],
     ["with bytes after its end", Buffer.concat([good, end, Buffer.alloc(512, "x")])],
   ] as const)("%s", async ([, bytes]) => {
-    expect(await read(bytes)).toEqual(sound);
+    expect(await archives.read(bytes)).toEqual(sound);
   });
 });
 
@@ -152,7 +130,7 @@ describe("an archive is refused", () => {
       "more than 20000",
     ],
   ] as const)("%s", async ([, entries, words]) => {
-    await expect(read(Buffer.concat([...entries, good, end]))).rejects.toMatchObject({
+    await expect(archives.read(Buffer.concat([...entries, good, end]))).rejects.toMatchObject({
       code: "ARCHIVE_INVALID",
       message: expect.stringContaining(words) as string,
     });
@@ -162,7 +140,9 @@ describe("an archive is refused", () => {
     const { entries } = rawImage();
     const link = (target: string) => rawEntry({ name: "layer.tar", type: "2", target });
     for (const target of ["layer.tar", "gone", "."]) {
-      await expect(read(Buffer.concat([entries, link(target), end]))).rejects.toMatchObject({
+      await expect(
+        archives.read(Buffer.concat([entries, link(target), end])),
+      ).rejects.toMatchObject({
         code: "ARCHIVE_INVALID",
       });
     }
@@ -181,20 +161,24 @@ describe("an archive is refused", () => {
     ],
   ] as const)("that unpacks without end, by %s", async ([, pack]) => {
     const bomb = pack(Buffer.concat([good, Buffer.alloc(6 << 20)]));
-    await expect(read(bomb, { unpacksTo: 1 << 20 })).rejects.toMatchObject({
+    await expect(archives.read(bomb, { unpacksTo: 1 << 20 })).rejects.toMatchObject({
       code: "ARCHIVE_INVALID",
       message: "./app.tar unpacks to more than 100 times its size, as no image should",
     });
     await expect(
-      openArchiveStream(streamOf(bomb), { signal, directory: root, unpacksTo: 1 << 20 }),
+      openArchiveStream(streamOf(bomb), {
+        signal: new AbortController().signal,
+        directory: archives.directory,
+        unpacksTo: 1 << 20,
+      }),
     ).rejects.toMatchObject({ code: "ARCHIVE_INVALID" });
-    expect(await read(bomb)).toEqual(sound);
-    expect(await readdir(root)).toEqual(["app.tar"]);
+    expect(await archives.read(bomb)).toEqual(sound);
+    expect(await archives.files()).toEqual(["app.tar"]);
   });
 });
 
 test("a zstd archive is unpacked where Node.js can, and else told of in plain words", async () => {
-  const reading = read(zstdOf(Buffer.concat([good, end])));
+  const reading = archives.read(zstdOf(Buffer.concat([good, end])));
   if ("createZstdDecompress" in zlib) expect(await reading).toEqual(sound);
   else {
     await expect(reading).rejects.toMatchObject({
@@ -202,96 +186,8 @@ test("a zstd archive is unpacked where Node.js can, and else told of in plain wo
       hint: "use Node.js 22.15 or newer, or unpack it first: zstd -d",
     });
   }
-  expect(await readdir(root)).toEqual(["app.tar"]);
+  expect(await archives.files()).toEqual(["app.tar"]);
 });
-
-test("whatever bytes are changed, an archive is read or refused, and nothing is written", async () => {
-  const whole = Buffer.concat([await tarOf(graphArchive(imageOf([Buffer.from("l")])))]);
-  const change = fc.record({
-    at: fc.integer({ min: 0, max: whole.length - 1 }),
-    bytes: fc.uint8Array({ minLength: 1, maxLength: 16 }),
-  });
-  await fc.assert(
-    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
-      const bytes = Buffer.from(whole);
-      for (const { at, bytes: other } of changes) bytes.set(other.slice(0, whole.length - at), at);
-      await read(bytes).catch((error: unknown) => expect(error).toBeInstanceOf(KpushError));
-      expect(await readdir(root)).toEqual(["app.tar"]);
-    }),
-    { numRuns: 200 },
-  );
-});
-
-test("no name of an entry leads to a file outside", async () => {
-  const part = fc.oneof(fc.constantFrom("..", ".", "", "etc", "\\", "C:"), fc.string());
-  const name = fc.array(part, { maxLength: 6 }).map((parts) => parts.join("/").slice(0, 99));
-  await fc.assert(
-    fc.asyncProperty(name, name, async (one, two) => {
-      const index = new ArchiveIndex("x");
-      const entry = regionOf();
-      try {
-        index.add(one, entry);
-        index.addLink("link", two, "directory");
-      } catch (error) {
-        expect(error).toMatchObject({ code: "ARCHIVE_INVALID" });
-        return;
-      }
-      expect([entry, undefined]).toContain(index.find("link"));
-      expect(index.find(one === "link" ? two : one)).toBeDefined();
-      await Promise.resolve();
-    }),
-  );
-});
-
-test("an archive is understood as tar-stream understands it", async () => {
-  const text = fc.stringMatching(/^[a-zé]{1,60}(\/[a-z]{1,60}){0,4}$/);
-  const entries = fc.uniqueArray(fc.record({ name: text, content: fc.string() }), {
-    selector: ({ name }) => name,
-    maxLength: 6,
-  });
-  await fc.assert(
-    fc.asyncProperty(entries, async (list) => {
-      const image = graphArchive(imageOf([Buffer.from("l")]));
-      const bytes = await tarOf([...list, ...image]);
-      expect(await read(bytes)).toEqual({ names: ["app:v1"], layer: "l" });
-      const names: string[] = [];
-      const tar = extract();
-      tar.end(bytes);
-      for await (const entry of tar) {
-        names.push(entry.header.name);
-        entry.resume();
-      }
-      expect(names).toEqual([...list, ...image].map(({ name }) => name));
-    }),
-    { numRuns: 50 },
-  );
-});
-
-test("any range of an entry is what lies there", async () => {
-  const { open } = await import("node:fs/promises");
-  const bytes = Buffer.from(Array.from({ length: 3000 }, (_, at) => at % 251));
-  const path = join(root, "app.tar");
-  await writeFile(path, bytes);
-  await using handle = await open(path);
-  const bound = fc.nat({ max: 1500 });
-  await fc.assert(
-    fc.asyncProperty(bound, bound, bound, async (start, size, from) => {
-      const entry = regionEntry({ handle, start, size, failure: () => new Error("read") });
-      const offset = Math.min(from, size);
-      const content = bytes.subarray(start, start + size);
-      expect(await buffer(entry.open(offset))).toEqual(Buffer.from(content.subarray(offset)));
-      expect(await entry.head(from)).toEqual(Buffer.from(content.subarray(0, from)));
-    }),
-  );
-});
-
-function regionOf() {
-  return {
-    ...{ size: 0, digest: digestOf(Buffer.alloc(0)) },
-    head: () => Promise.resolve(Buffer.alloc(0)),
-    open: () => streamOf(Buffer.alloc(0)),
-  };
-}
 
 /** The image with what stands before its layer, and the layer's own header. */
 function rawImageWith(before: Buffer, header: Parameters<typeof rawEntry>[0]): Buffer {
