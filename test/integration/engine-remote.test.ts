@@ -195,6 +195,7 @@ onUnix(
     await using remote = await overSsh({ kind: "podman", fault });
     const run = await remote.world.kpush(["app:v1"]);
     expect(run).toMatchObject({ code: 0 });
+    expect(run.stderr).not.toContain("not found");
     expect((await remote.ssh.calls()).at(-1)?.slice(-5).join(" ")).toBe(
       "podman --url unix:///run/docker.sock system dial-stdio",
     );
@@ -215,6 +216,7 @@ onUnix.for<[string, SshFault]>([
   expect(run.code).toBe(3);
   expect(JSON.parse(run.stdout)).toMatchObject({ error: { code } });
   expect(run.stderr).toContain(fault.stderr);
+  expect(run.stdout).toMatch(/ssh -p 2222 me@build (docker|podman) version/);
 });
 
 onUnix("a machine without ssh is told so", async () => {

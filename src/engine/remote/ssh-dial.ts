@@ -10,6 +10,9 @@ import { ProcessStream } from "./ssh-stream.ts";
 export type SshSurroundings = Pick<Surroundings, "env" | "platform"> &
   Partial<Pick<Surroundings, "pluginStdin" | "pluginStderr">>;
 
+/** What a shell says that has no docker: podman is tried then. */
+const isAboutDocker = /\bdocker\b.*not found/i;
+
 /** Fails a connection because the other machine has no docker; the next one asks for podman. */
 export class TryPodman extends Error {}
 
@@ -35,7 +38,10 @@ export function sshDialer(
     });
     const clean = terminalText();
     return new ProcessStream(child, {
-      onStderr: (chunk) => pluginStderr?.(Buffer.from(clean(chunk))),
+      onStderr: (chunk) => {
+        const text = clean(chunk);
+        if (text && !isAboutDocker.test(text)) pluginStderr?.(Buffer.from(text));
+      },
       notStarted: (error) => noSsh(address, error),
       failureOf: ({ code, answered, stderr }) => {
         if (answered || code === 0) return undefined;
@@ -43,7 +49,7 @@ export function sshDialer(
           program = "podman";
           return new TryPodman();
         }
-        return sshFailed({ address, host: target.host, program: called, code, stderr });
+        return sshFailed({ address, target, program: called, code, stderr });
       },
     });
   };

@@ -1,6 +1,6 @@
 import { KpushError, messageOf } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
-import type { DialProgram } from "./ssh-address.ts";
+import type { DialProgram, SshTarget } from "./ssh-address.ts";
 
 /** ssh itself could not be started. */
 export function noSsh(address: string, cause: unknown): KpushError {
@@ -16,7 +16,7 @@ export function noSsh(address: string, cause: unknown): KpushError {
 /** How an ssh process ended that gave no answer of the engine. */
 export interface SshEnd {
   address: string;
-  host: string;
+  target: SshTarget;
   program: DialProgram;
   /** Null where a signal ended it. */
   code: number | null;
@@ -24,7 +24,8 @@ export interface SshEnd {
 }
 
 /** ssh ends with 255 for its own failures, else with what the program over there ended with. */
-export function sshFailed({ address, host, program, code, stderr }: SshEnd): KpushError {
+export function sshFailed({ address, target, program, code, stderr }: SshEnd): KpushError {
+  const { host } = target;
   const last = plain(stderr.trim().split("\n").at(-1) ?? "", 300);
   const words = last === "" ? `it ended with ${code === null ? "a signal" : code}` : last;
   if (isMissing(code)) {
@@ -32,7 +33,7 @@ export function sshFailed({ address, host, program, code, stderr }: SshEnd): Kpu
       "ENGINE_NOT_FOUND",
       `neither docker nor podman is on the PATH of ${host}, at ${address}`,
       {
-        hint: `ssh must find one of them in a shell without a login: ssh ${host} docker version`,
+        hint: `ssh must find one of them in a shell without a login: ${call(target)} docker version`,
       },
     );
   }
@@ -41,7 +42,7 @@ export function sshFailed({ address, host, program, code, stderr }: SshEnd): Kpu
       "ENGINE_UNREACHABLE",
       `ssh to the engine at ${address} failed: ${words}`,
       {
-        hint: `this should fail the same way: ssh ${host} ${program} version`,
+        hint: `this should fail the same way: ${call(target)} ${program} version`,
       },
     );
   }
@@ -49,11 +50,15 @@ export function sshFailed({ address, host, program, code, stderr }: SshEnd): Kpu
   return new KpushError(
     denied ? "ENGINE_DENIED" : "ENGINE_UNREACHABLE",
     `${program} on ${host} does not reach the engine at ${address}: ${words}`,
-    { hint: `this should fail the same way: ssh ${host} ${program} version` },
+    { hint: `this should fail the same way: ${call(target)} ${program} version` },
   );
 }
 
 /** Whether the shell over there did not find the program. */
 export function isMissing(code: number | null): boolean {
   return code === 127;
+}
+
+function call({ user, host, port }: SshTarget): string {
+  return `ssh ${port === undefined ? "" : `-p ${port} `}${user === undefined ? "" : `${user}@`}${host}`;
 }
