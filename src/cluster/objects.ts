@@ -148,12 +148,7 @@ export async function ifAllowed<T>(asked: Promise<T>): Promise<T | undefined> {
 }
 
 /** The object of a successful answer; else the error that says what could not be done. */
-function objectOf(
-  answer: ApiAnswer,
-  cluster: Asked,
-  verb: string,
-  ref: ObjectRef,
-): KubeObject {
+function objectOf(answer: ApiAnswer, cluster: Asked, verb: string, ref: ObjectRef): KubeObject {
   if (answer.status < 300 && mapping(mapping(answer.json)["metadata"])["name"] !== undefined)
     return answer.json as KubeObject;
   throw refusal(answer, cluster, verb, ref);
