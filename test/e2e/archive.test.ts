@@ -57,7 +57,10 @@ describe.each(engines)("what $name saves", (engine) => {
       const again = await kpush([`${file}.gz`], { host });
       expect(again).toMatchObject({ code: 0, stdout: run.stdout });
       expect(again.stderr).toContain("unchanged");
-      expect((await kpush([image], { host: engine.host })).stderr).toContain("unchanged");
+      const own = await kpush([image], { host: engine.host });
+      expect(own.code).toBe(0);
+      // A containerd store knows an image by its manifest, which is another once its layers are compressed.
+      if (engine.name !== "containerd") expect(own.stderr).toContain("unchanged");
     } finally {
       await remove(engine, image);
     }
