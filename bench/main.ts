@@ -10,6 +10,7 @@ import {
   skipUnless,
 } from "../test/e2e/support/environment.ts";
 import { oldRegistry } from "../test/e2e/support/registry.ts";
+import { archives } from "./archives.ts";
 import { installs } from "./installs.ts";
 import { compare } from "./measure.ts";
 import { pushes } from "./pushes.ts";
@@ -27,6 +28,8 @@ await installs(far);
     await pushes("near", engine, { KUBECONFIG: kubeconfig });
     await far((config) => pushes("far", engine, { KUBECONFIG: config }));
   }
+  await archives("near", { KUBECONFIG: kubeconfig });
+  await far((config) => archives("far", { KUBECONFIG: config }));
 }
 await uploads();
 await report();

@@ -7,6 +7,14 @@ export interface Side {
   env?: NodeJS.ProcessEnv;
 }
 
+/** What a comparison may do besides measuring time. */
+export interface Comparison {
+  /** The first round is not counted; true unless given. */
+  warmUp?: boolean;
+  /** Bytes that the registry has; asked before and after each run. */
+  stored?: () => Promise<number>;
+}
+
 export interface Figure {
   name: string;
   /** Median of the rounds' ratios kpush / by hand. */
@@ -17,6 +25,8 @@ export interface Figure {
   limit: number;
   sense: "<=" | ">=";
   ok: boolean;
+  /** Bytes that a run added to the registry, medians. */
+  stored?: { kpush: number; byHand: number };
 }
 
 /** Runs both sides in turn, A B, B A, …, and compares them round by round: the machine's speed drifts. */
@@ -26,22 +36,29 @@ export async function compare(
   limit: number,
   kpush: Side,
   byHand: Side,
+  { warmUp = true, stored }: Comparison = {},
 ): Promise<Figure> {
   const times = { kpush: [] as number[], byHand: [] as number[] };
-  for (let round = 0; round <= rounds; round++) {
+  const bytes = { kpush: [] as number[], byHand: [] as number[] };
+  for (let round = warmUp ? 0 : 1; round <= rounds; round++) {
     for (const side of round % 2 === 0
       ? (["kpush", "byHand"] as const)
       : (["byHand", "kpush"] as const)) {
       const { prepare, command, env } = side === "kpush" ? kpush : byHand;
       await prepare?.(round);
+      const before = await stored?.();
       const seconds = await time(command, env);
-      if (round > 0) times[side].push(seconds); // the first round warms up
+      if (round === 0) continue;
+      times[side].push(seconds);
+      if (stored && before !== undefined) bytes[side].push((await stored()) - before);
     }
   }
   const ratio = median(
     times.kpush.map((seconds, index) => seconds / (times.byHand[index] ?? Number.NaN)),
   );
-  return figure(name, ratio, median(times.kpush), median(times.byHand), limit, "<=");
+  const measured = figure(name, ratio, median(times.kpush), median(times.byHand), limit, "<=");
+  if (!stored) return measured;
+  return { ...measured, stored: { kpush: median(bytes.kpush), byHand: median(bytes.byHand) } };
 }
 
 export function figure(

@@ -4,109 +4,113 @@ import { load, remove } from "../test/e2e/support/engine.ts";
 import { kpush } from "../test/e2e/support/kpush.ts";
 import { compare, type Side } from "./measure.ts";
 import { take, takeMemory, wanted } from "./results.ts";
+import { storedBytes } from "./stored.ts";
 
 const MiB = 1 << 20;
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const program = here("../bin/kpush.js");
 const byHand = here("./by-hand.sh");
 
+type Distance = "near" | "far";
+interface Case {
+  what: string;
+  layers: number[];
+  /** The same for all engines, or for the graph store and the containerd store. */
+  limits: Record<Distance, number | [graph: number, containerd: number]>;
+  rounds: Record<Distance, number>;
+  /** What is new each time: nothing, the last layer, or all. */
+  changes: "nothing" | "last layer" | "all";
+}
+
+const layers = (count: number, size: number) => Array.from({ length: count }, () => size * MiB);
+const cases: Case[] = [
+  {
+    what: "unchanged image",
+    layers: [...layers(4, 5), 4 * MiB],
+    limits: { near: 0.85, far: 0.35 },
+    rounds: { near: 15, far: 7 },
+    changes: "nothing",
+  },
+  {
+    what: "one new 4 MB layer on 20 MB",
+    layers: [...layers(4, 5), 4 * MiB],
+    limits: { near: 1.0, far: 0.6 },
+    rounds: { near: 7, far: 5 },
+    changes: "last layer",
+  },
+  {
+    what: "one new 4 MB layer on 400 MB",
+    layers: [...layers(5, 79), 4 * MiB],
+    limits: { near: 1.0, far: 0.6 },
+    rounds: { near: 3, far: 2 },
+    changes: "last layer",
+  },
+  {
+    what: "cold 400 MB",
+    layers: layers(5, 80),
+    limits: { near: [0.5, 1.0], far: [1.05, 0.6] },
+    rounds: { near: 3, far: 1 },
+    changes: "all",
+  },
+];
+
 /** Pushes from one engine, beside the same by hand. */
 export async function pushes(
-  distance: "near" | "far",
+  distance: Distance,
   engine: TestEngine,
   config: NodeJS.ProcessEnv,
 ): Promise<void> {
+  for (const one of cases) await push(one, distance, engine, config);
+  if (distance === "near" && wanted("memory")) await memory(engine);
+}
+
+async function push(
+  { what, layers: sizes, limits, rounds, changes }: Case,
+  distance: Distance,
+  engine: TestEngine,
+  config: NodeJS.ProcessEnv,
+): Promise<void> {
+  const name = `${what}, ${distance}, ${engine.name}`;
+  if (!wanted(name)) return;
   const env = { ...config, DOCKER_HOST: engine.host, KUBECTL: kubectlPath };
-  type Prepare = (side: string, round: number) => Promise<void>;
-  const side = (name: string, command: string[], prepare: Prepare | undefined): Side => ({
-    ...{ command, env },
-    ...(prepare ? { prepare: (round: number) => prepare(name, round) } : {}),
-  });
-  const sides = (image: string, prepare?: Prepare): [Side, Side] => [
-    side("kpush", [process.execPath, program, "-q", `${image}-kpush`], prepare),
-    side("hand", [byHand, `${image}-hand`], prepare),
-  ];
-  const measure = async (
-    what: string,
-    rounds: number,
-    limit: number,
-    image: string,
-    prepare?: (side: string, round: number) => Promise<void>,
-  ) => {
-    const name = `${what}, ${distance}, ${engine.name}`;
-    if (!wanted(name)) return;
-    take(await compare(name, rounds, limit, ...sides(image, prepare)));
-  };
-  const loadBoth = async (
-    image: string,
-    options: { layers: number[]; seed: string; last?: string },
-    only?: string,
-  ) => {
-    for (const side of ["kpush", "hand"]) {
-      if (only === undefined || only === side)
-        await load(engine, { name: `${image}-${side}`, content: "program", ...options });
-    }
-  };
   const stamp = Date.now().toString(36);
-  const base = Array.from({ length: 4 }, () => 5 * MiB);
+  const nameOf = (side: string) => `kpush-bench:${side}`;
+  const prepare = (side: string) => async (round: number) => {
+    const again = changes === "nothing" && round > 0;
+    const seed = changes === "all" ? `${stamp} ${side} ${round}` : stamp;
+    const last = changes === "last layer" ? `${side} ${round}` : "";
+    const image = { name: nameOf(side), content: "program", layers: sizes, seed, last } as const;
+    if (!again) await load(engine, image);
+  };
+  const kpushes: Side = {
+    ...{ command: [process.execPath, program, "-q", nameOf("kpush")], env },
+    prepare: prepare("kpush"),
+  };
+  const hand: Side = { command: [byHand, nameOf("hand")], env, prepare: prepare("hand") };
+  const limit = limits[distance];
+  const most = typeof limit === "number" ? limit : limit[engine.name === "graph" ? 0 : 1];
+  const more = { warmUp: changes !== "all", ...(changes !== "nothing" && { stored: storedBytes }) };
   try {
-    await loadBoth("kpush-bench:v1", { layers: [...base, 4 * MiB], seed: stamp });
-    await measure(
-      "unchanged image",
-      distance === "near" ? 15 : 7,
-      distance === "near" ? 0.85 : 0.35,
-      "kpush-bench:v1",
-    );
-    await measure(
-      "one new 4 MB layer on 20 MB",
-      distance === "near" ? 7 : 5,
-      distance === "near" ? 1.0 : 0.6,
-      "kpush-bench:v1",
-      async (side, round) => {
-        await loadBoth(
-          "kpush-bench:v1",
-          { layers: [...base, 4 * MiB], seed: stamp, last: `${side} ${round}` },
-          side,
-        );
-      },
-    );
-    if (distance === "near") {
-      await measure("cold 400 MB", 3, 1.0, "kpush-bench:cold", async (side, round) => {
-        await loadBoth(
-          "kpush-bench:cold",
-          { layers: Array.from({ length: 5 }, () => 80 * MiB), seed: `${stamp} ${side} ${round}` },
-          side,
-        );
-      });
-      if (wanted("memory")) {
-        await loadBoth(
-          "kpush-bench:cold",
-          { layers: Array.from({ length: 5 }, () => 80 * MiB), seed: `${stamp} memory` },
-          "kpush",
-        );
-        for (const route of ["daemon", "direct"]) {
-          const run = await kpush(
-            [
-              "-q",
-              "--route",
-              route,
-              "--name",
-              `kpush-bench-memory:${route}`,
-              "kpush-bench:cold-kpush",
-            ],
-            { host: engine.host },
-          );
-          if (run.code !== 0) throw new Error(run.stderr);
-          takeMemory(`cold 400 MB, ${route} route, ${engine.name}`, run.peakMemory);
-        }
-      }
+    take(await compare(name, rounds[distance], most, kpushes, hand, more));
+  } finally {
+    for (const side of ["kpush", "hand"])
+      for (const one of [nameOf(side), `localhost:5000/${nameOf(side)}`]) await remove(engine, one);
+  }
+}
+
+/** Peak memory of a push of 400 MB, by each route. */
+async function memory(engine: TestEngine): Promise<void> {
+  const image = "kpush-bench:memory";
+  const seed = `${Date.now()} memory`;
+  await load(engine, { name: image, content: "program", layers: layers(5, 80), seed });
+  try {
+    for (const route of ["daemon", "direct"]) {
+      const options = ["--route", route, "--name", `kpush-bench-memory:${route}`];
+      const run = await kpush(["-q", ...options, image], { host: engine.host });
+      if (run.code !== 0) throw new Error(run.stderr);
+      takeMemory(`cold 400 MB, ${route} route, ${engine.name}`, run.peakMemory);
     }
   } finally {
-    for (const tag of ["v1", "cold"])
-      for (const side of ["kpush", "hand"]) {
-        await remove(engine, `kpush-bench:${tag}-${side}`);
-        for (const port of ["5000"])
-          await remove(engine, `localhost:${port}/kpush-bench:${tag}-${side}`);
-      }
+    await remove(engine, image);
   }
 }

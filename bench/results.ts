@@ -24,8 +24,14 @@ export function takeMemory(name: string, megabytes: number): void {
 function show(one: Figure): void {
   const digits = (value: number) => value.toFixed(value < 10 ? 3 : 1);
   console.log(
-    `${one.ok ? "ok  " : "MISS"} ${one.name.padEnd(48)} ${one.ratio.toFixed(2)} ${one.sense} ${one.limit.toFixed(2)}   kpush ${digits(one.kpush)}, by hand ${digits(one.byHand)}`,
+    `${one.ok ? "ok  " : "MISS"} ${one.name.padEnd(48)} ${one.ratio.toFixed(2)} ${one.sense} ${one.limit.toFixed(2)}   kpush ${digits(one.kpush)}, by hand ${digits(one.byHand)}${storedText(one)}`,
   );
+}
+
+function storedText({ stored }: Figure): string {
+  if (!stored) return "";
+  const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+  return `; stored ${megabytes(stored.kpush)} MB, by hand ${megabytes(stored.byHand)} MB`;
 }
 
 /** Prints all as a table, and writes it as JSON; the exit status is 1 where a figure was missed. */
