@@ -18,10 +18,15 @@ export interface Knowledge {
   roundTrip(): Promise<number>;
 }
 
-/** Prepares to find out what the registry holds of an image, given what it has under the tag. */
+/**
+ * Prepares to find out what the registry holds of an image, given what it has under the tag.
+ *
+ * @param took - milliseconds that it took to learn that; with a socket that had to be opened, maybe
+ */
 export function openKnowledge(
   { session: { registry, cluster, pod }, target, context }: PushJob,
   remote: Manifest | undefined,
+  took: number,
 ): Knowledge {
   let layers: Promise<KnownLayers> | undefined;
   let roundTrip: Promise<number> | undefined;
@@ -32,13 +37,11 @@ export function openKnowledge(
     const all = await Promise.all(others.map((one) => knownLayers(registry, repository, one)));
     return new Map(all.flatMap((one) => [...one]));
   };
-  const ping = async (): Promise<number> => {
+  const measure = async (): Promise<number> => {
     const started = performance.now();
     await registry.ping();
-    return performance.now() - started;
+    return Math.min(took, performance.now() - started);
   };
-  // The first one may have opened a socket, or met a busy moment.
-  const measure = async () => Math.min(await ping(), await ping());
   return {
     cache: openKnownCache(context.surroundings, `${cluster.server} ${pod.namespace} ${pod.kind}`),
     known: () => (layers ??= ask()),
@@ -67,7 +70,7 @@ export async function chooseRoute(
   };
   const first = plan(facts);
   // Before an engine is told of the port, or a byte is sent: is what listens there a registry?
-  if (first.route !== "none" && !remote) await job.session.registry.ping();
+  if (first.route !== "none" && !remote) await knowledge.roundTrip();
   if (first.route !== "daemon" || source.kind !== "engine") return first;
 
   const { reached } = await listening.reach(source.engine);
@@ -89,20 +92,13 @@ export const unreachable: Plan = {
   reason: "the engine cannot reach a port of this machine",
 };
 
-/** Which route is the quicker. The registry is asked only where the direct one could be. */
+/** Images up to this many bytes are pushed before it is found out what would be quicker. */
+const small = 20_000_000;
+
+/** Which route is the quicker. */
 async function weigh(job: PushJob, facts: PlanFacts, knowledge: Knowledge): Promise<Plan> {
   const { local, store } = facts;
-  if (!local || !store) return plan(facts);
-  const layers = local.diffIds.length;
-  const work: Work = {
-    ...{ store, layers, bytes: local.size, missing: 0, missingForEngine: layers },
-    compressed: store === "containerd" && local.manifests.some(({ compressed }) => compressed),
-    ...{ roundTrip: 0, cores: availableParallelism() },
-  };
-  const worthwhile = (at: number) =>
-    plan({ ...facts, work: { ...work, roundTrip: at } }).route === "direct";
-  if (!worthwhile(0) && !worthwhile(1000)) return plan(facts);
-
+  if (!local || !store || local.size <= small) return plan(facts);
   const [known, roundTrip] = await Promise.all([knowledge.known(), knowledge.roundTrip()]);
   let [missing, missingForEngine] = [0, 0];
   for (const diffId of local.diffIds) {
@@ -112,7 +108,12 @@ async function weigh(job: PushJob, facts: PlanFacts, knowledge: Knowledge): Prom
     if (!stored && !here) missing += 1;
     if (!stored || own.some(({ digest }) => digest === stored.digest)) missingForEngine += 1;
   }
-  return plan({ ...facts, work: { ...work, missing, missingForEngine, roundTrip } });
+  const work: Work = {
+    ...{ store, layers: local.diffIds.length, bytes: local.size, missing, missingForEngine },
+    compressed: store === "containerd" && local.manifests.some(({ compressed }) => compressed),
+    ...{ roundTrip, cores: availableParallelism() },
+  };
+  return plan({ ...facts, work });
 }
 
 async function pushedBefore(

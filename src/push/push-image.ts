@@ -36,8 +36,9 @@ export async function pushImage(job: PushJob): Promise<PushedImage> {
   const tally = openTally(context.report);
   const inside: PushJob = { ...job, context: { ...context, report: tally.report } };
 
+  const asked = performance.now();
   const remote = await session.registry.getManifest(target.repository, target.tags[0]);
-  const knowledge = openKnowledge(inside, remote);
+  const knowledge = openKnowledge(inside, remote, performance.now() - asked);
   let chosen = await chooseRoute(inside, remote, knowledge);
   context.report({ type: "plan", image, ...chosen });
 

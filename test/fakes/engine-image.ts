@@ -10,6 +10,8 @@ export interface FakeImageOptions {
   platform?: string;
   /** Platforms that the image's index lists, and that are not there. Only a containerd store knows of them. */
   missingPlatforms?: string[];
+  /** Bytes that the engine claims it has, in place of those of its layers. */
+  size?: number;
 }
 
 export interface FakeBlob {
@@ -28,6 +30,7 @@ export interface FakeImage {
   /** Only with `missingPlatforms`. */
   index: FakeBlob | undefined;
   missing: { digest: string; platform: string }[];
+  size: number | undefined;
 }
 
 export function fakeImage(options: FakeImageOptions): FakeImage {
@@ -66,7 +69,8 @@ export function fakeImage(options: FakeImageOptions): FakeImage {
             })),
           ],
         });
-  return { names: [...names], platform, config, layers, manifest, index, missing };
+  const { size } = options;
+  return { names: [...names], platform, config, layers, manifest, index, missing, size };
 }
 
 /** As `docker save` writes it. */

@@ -132,7 +132,7 @@ export async function fakeEngine(options: FakeEngineOptions = {}): Promise<FakeE
     json(response, 200, {
       Id: kind === "podman" ? idOf(image).slice(7) : kind === "graph" ? idOf(image) : top.digest,
       RepoTags: image.names,
-      Size: image.layers.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      Size: image.size ?? image.layers.reduce((sum, { bytes }) => sum + bytes.length, 0),
       RootFS: { Type: "layers", Layers: image.layers.map(({ digest }) => digest) },
       ...answerPlatform(image.platform),
       ...(kind === "containerd" && {
