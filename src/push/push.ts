@@ -1,7 +1,8 @@
+import type { OpenArchive } from "./archive/source.ts";
 import { openDeadline } from "./deadline.ts";
 import { openListening } from "./listening.ts";
 import { pushImage } from "./push-image.ts";
-import { claimTargets, parseRequests } from "./request.ts";
+import { claimTargets, parseRequests, type Claim } from "./request.ts";
 import { openSession } from "./session.ts";
 import { openSources } from "./sources.ts";
 import type { Context, ImageOutcome, PushOptions } from "./types.ts";
@@ -30,19 +31,18 @@ export async function push(options: PushOptions, context: Context): Promise<Imag
     const session = await opening;
     await using listening = openListening(session, inside);
     const claims = claimTargets(sources.all, options, session.pod.pullAddress);
-    return await Promise.all(
-      claims.map(async (claim): Promise<ImageOutcome> => {
-        if (claim.kind === "refused") return fail(claim.image, claim.error, inside);
-        const { source, target } = claim;
-        const job = { source, target, options, session, listening, started, context: inside };
-        try {
-          return await pushImage(job);
-        } catch (error) {
-          inside.signal.throwIfAborted();
-          return fail(source.request.image, error, inside);
-        }
-      }),
-    );
+    const pushOne = async (claim: Claim): Promise<ImageOutcome> => {
+      if (claim.kind === "refused") return fail(claim.image, claim.error, inside);
+      const { source, target } = claim;
+      const job = { source, target, options, session, listening, started, context: inside };
+      try {
+        return await pushImage(job);
+      } catch (error) {
+        inside.signal.throwIfAborted();
+        return fail(source.request.image, error, inside);
+      }
+    };
+    return await Promise.all(inLine(claims, pushOne));
   } catch (error) {
     deadline.signal.throwIfAborted();
     throw error;
@@ -50,6 +50,21 @@ export async function push(options: PushOptions, context: Context): Promise<Imag
     deadline.stop();
     await opening.then((session) => session[Symbol.asyncDispose]()).catch(() => undefined);
   }
+}
+
+/**
+ * Begins all at once, but those of one archive one after another: what they have in common, be it all, is
+ * then there for the next.
+ */
+function inLine<T>(claims: readonly Claim[], run: (claim: Claim) => Promise<T>): Promise<T>[] {
+  const lines = new Map<OpenArchive, Promise<unknown>>();
+  return claims.map((claim) => {
+    if (claim.kind === "refused" || claim.source.kind !== "archive") return run(claim);
+    const { file } = claim.source;
+    const running = (lines.get(file) ?? Promise.resolve()).then(() => run(claim));
+    lines.set(file, running);
+    return running;
+  });
 }
 
 function fail(image: string, error: unknown, { report }: Context): ImageOutcome {

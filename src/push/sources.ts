@@ -14,7 +14,7 @@ import type { Context, PushOptions } from "./types.ts";
 /** Where one requested image comes from, or why it cannot be had. */
 export type Source = { request: ImageRequest } & (
   | { kind: "engine"; engine: Engine; local: LocalImage }
-  | { kind: "archive"; archive: Archive }
+  | { kind: "archive"; archive: Archive; file: OpenArchive }
   | { kind: "missing"; error: unknown }
 );
 
@@ -55,7 +55,9 @@ export async function openSources(
     const archive = await openRequested(request, options.platform, context, opening);
     archives.add(archive);
     const images = chooseImages(request.image, archive, options.name, report);
-    return await Promise.all(images.map((image) => prepare(request, image, options.platform)));
+    return await Promise.all(
+      images.map((image) => prepare(request, archive, image, options.platform)),
+    );
   };
   const asked = await Promise.allSettled(requests.map(ask));
   if (signal.aborted) await close();
@@ -97,13 +99,14 @@ async function openRequested(
 /** A part of the archive that is damaged, or lacks the platform, concerns its image alone. */
 async function prepare(
   request: ImageRequest,
+  file: OpenArchive,
   { label, archive }: ChosenImage,
   platform: string | undefined,
 ): Promise<Source> {
   const own: ImageRequest = { ...request, image: label };
   try {
     await archive.content(platform);
-    return { request: own, kind: "archive", archive };
+    return { request: own, kind: "archive", archive, file };
   } catch (error) {
     return { request: own, kind: "missing", error };
   }

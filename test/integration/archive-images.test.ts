@@ -129,6 +129,15 @@ test("an image with several names gets all of them, each place once", async () =
   expect(references(renamed.stdout)).toEqual(["localhost:5000/other:v3"]);
 });
 
+test("what the images of an archive have in common is sent once", async () => {
+  await using world = await startWorld();
+  const image = small("one");
+  await inFile(world, together(...["app:v1", "app:v2"].map((name) => graphArchive(image, name))));
+  expect((await world.kpush(["./both.tar"])).code).toBe(0);
+  const sent = world.registry.requests.filter((line) => /^PUT .*\/blobs\//.test(line));
+  expect(sent).toHaveLength(image.layers.length + 1); // and the config
+});
+
 test("one platform of a layout in a directory is pushed, and is then unchanged", async () => {
   await using world = await startWorld();
   const layout = new Layout();
