@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { PushedImage } from "../../src/events.ts";
@@ -21,6 +21,14 @@ const references = (stdout: string) =>
 
 async function inFile(world: World, entries: readonly TarEntry[], name = "both.tar") {
   await writeFile(join(world.home, name), await tarOf(entries));
+}
+
+async function inDirectory(world: World, entries: readonly TarEntry[]) {
+  for (const entry of entries) {
+    const path = join(world.home, "out", entry.name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, "content" in entry ? entry.content : "");
+  }
 }
 
 describe("an archive of several images", () => {
@@ -142,11 +150,7 @@ test("one platform of a layout in a directory is pushed, and is then unchanged",
   await using world = await startWorld();
   const layout = new Layout();
   const parts = multiPlatform(layout, { amd64: small("amd"), arm64: small("arm") });
-  for (const entry of layout.entries([named(parts.index)])) {
-    const path = join(world.home, "out", entry.name);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, "content" in entry ? entry.content : "");
-  }
+  await inDirectory(world, layout.entries([named(parts.index)]));
   const whole = await world.kpush(["oci:out"]);
   expect(whole.stdout).toBe(`localhost:5000/app:v1@${parts.index.digest}\n`);
   const arguments_ = ["./out/", "--platform", "linux/arm64"];
@@ -158,4 +162,25 @@ test("one platform of a layout in a directory is pushed, and is then unchanged",
     stderr: expect.stringContaining("it holds linux/amd64") as string,
   });
   expect(await readdir(world.home)).toContain("out");
+});
+
+test("a blob of a directory that is not what its name says, or no file, is refused", async () => {
+  await using world = await startWorld();
+  const layout = new Layout();
+  const one = small("one");
+  const image = named(layout.image(one));
+  await inDirectory(world, layout.entries([image]));
+  const config = join(world.home, "out/blobs/sha256", one.id.slice(7));
+  const lie = one.config.toString().replace("amd64", "arm64");
+  await writeFile(config, lie);
+  const run = await world.kpush(["./out"]);
+  expect(run).toMatchObject({ code: 3, stdout: "" });
+  expect(run.stderr).toContain(one.id);
+  await rm(config);
+  await mkdir(config);
+  expect(await world.kpush(["./out"])).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining(`${one.id} is missing`) as string,
+  });
+  expect(world.registry.requests).not.toContain("PUT /v2/app/manifests/v1");
 });
