@@ -1,4 +1,5 @@
 import type { Packing } from "../../image/compression.ts";
+import type { ImageBlob } from "../../image/content.ts";
 import type { StoredLayer } from "../../image/rewrite.ts";
 import type { RegistryClient } from "../../registry/types.ts";
 import type { KnownCache } from "./known-cache.ts";
@@ -34,11 +35,14 @@ export class Present {
     return asked;
   }
 
-  /** Notes what the registry has taken. */
-  async add(digest: string, stored: StoredLayer): Promise<void> {
+  /** Notes what the registry has taken; of layers for later pushes, too. */
+  async add(
+    { digest, kind }: Pick<ImageBlob, "digest" | "kind">,
+    stored: StoredLayer,
+  ): Promise<void> {
     this.#asked.set(digest, Promise.resolve(stored));
     const { cache, repository } = this.#options;
-    await cache?.rememberLayer(digest, { ...stored, repository });
+    if (kind === "layer") await cache?.rememberLayer(digest, { ...stored, repository });
   }
 
   async #look(digest: string): Promise<StoredLayer | undefined> {

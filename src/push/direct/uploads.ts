@@ -103,7 +103,7 @@ export class Uploads implements Disposable {
       const { packer } = this.#options;
       const packed = packer && blob.kind === "layer" && this.#plain.has(blob.digest);
       const stored = packed ? await this.#pack(blob, packer) : await this.#upload(blob);
-      await this.#present.add(blob.digest, stored);
+      await this.#present.add(blob, stored);
       this.show({ ...blob, size: stored.size }, "sent", stored.size);
     } finally {
       if (large) this.#slots.give();
