@@ -73,7 +73,7 @@ export async function directRoute(route: DirectRoute): Promise<DirectResult> {
   if (isOneImage(source, platform)) uploads.takeAsPlain(local.diffIds);
   // A containerd store may keep layers compressed, under other digests.
   const expected = engine.store === "containerd" ? [] : local.diffIds;
-  for (const digest of expected) void uploads.has(digest); // all asked at once
+  uploads.ask(expected);
   await using stream = new ArchiveStream({
     what: `the engine's export of ${image}`,
     expected,
@@ -122,7 +122,7 @@ async function finish(
     });
   }
   const layers = blobs.filter(({ kind }) => kind === "layer");
-  for (const { digest } of blobs) void uploads.has(digest); // all asked at once
+  uploads.ask(blobs.map(({ digest }) => digest));
   for (const layer of layers)
     if (!(await uploads.has(layer.digest))) uploads.show(layer, "waiting");
   // The largest first: what takes longest must not begin last.

@@ -57,6 +57,11 @@ export class Uploads implements Disposable {
     return (await this.stored(digest)) !== undefined;
   }
 
+  /** Has the registry asked for blobs at once, whose answers are wanted soon; who wants one sees what failed. */
+  ask(digests: readonly string[]): void {
+    for (const digest of digests) this.has(digest).catch(() => undefined);
+  }
+
   /** The form in which the registry holds a blob. */
   async stored(digest: string): Promise<StoredLayer | undefined> {
     return this.#present.find(digest);
