@@ -115,7 +115,7 @@ describe("what -o yaml prints, for every combination of options", () => {
     "passes kubectl apply %s, strictly",
     async (how) => {
       const args = ["apply", how, "--dry-run=server", "--validate=strict", "-o", "name", "-f", "-"];
-      const printed = await kubectl(args, await yamlText(objects));
+      const printed = await kubectl(args, yamlText(objects));
       expect(printed.trim().split("\n")).toHaveLength(objects.length);
     },
   );
@@ -124,7 +124,7 @@ describe("what -o yaml prints, for every combination of options", () => {
     const [first] = rendered().filter(({ kind }) => kind === "Deployment");
     const wrong = { ...first, spec: { ...mapping(first?.["spec"]), replicaz: 1 } };
     const args = ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"];
-    await expect(kubectl(args, await yamlText([wrong]))).rejects.toThrow("replicaz");
+    await expect(kubectl(args, yamlText([wrong]))).rejects.toThrow("replicaz");
   });
 });
 
@@ -138,7 +138,7 @@ function podOf(objects: KubeObject[], kind: "Deployment" | "DaemonSet", name: st
 
 describe("Pod Security", () => {
   const ask = async (pod: KubeObject) =>
-    kubectl(["-n", restricted, "apply", "--dry-run=server", "-f", "-"], await yamlText([pod]));
+    kubectl(["-n", restricted, "apply", "--dry-run=server", "-f", "-"], yamlText([pod]));
 
   test.for([{}, { storage: "emptydir" }, { nodeAccess: "none" }, { runAsUser: 70000 }] as const)(
     "restricted takes the registry with %j",
@@ -224,7 +224,7 @@ function check(name: string, objects: KubeObject[], service: string | undefined)
 describe("applied by kubectl, as printed", () => {
   const objects = rendered({ nodePort, storage: "emptydir" });
   const put = async () =>
-    kubectl(["apply", "--server-side", "--validate=strict", "-f", "-"], await yamlText(objects));
+    kubectl(["apply", "--server-side", "--validate=strict", "-f", "-"], yamlText(objects));
 
   test("it becomes ready, and each node reads from it and cannot write", async () => {
     await put();
