@@ -165,7 +165,7 @@ test("what may not be read is left out, and is no fault of the installation", as
     healthy: true,
     storage: { claim: "kpush-registry-data", capacity: undefined },
     proxies: [{ node: "node1" }, { node: "node2" }],
-    mayPush: [],
+    mayPush: undefined,
   });
 });
 

@@ -104,6 +104,11 @@ describe("what is not known is left out:", () => {
     ["no proxies", { proxies: undefined }, "nodes     no proxies; "],
     ["one node", { proxies: [{ node: "a", ready: true }] }, "nodes     1 of 1 node ready, pull "],
     ["nobody named", { mayPush: [] }, "may push  nobody is named; kpush install --allow-push\n"],
+    [
+      "what may not be seen",
+      { mayPush: undefined },
+      "may push  not known: you may not see who is named\n",
+    ],
   ])("%s", ([, changes, expected]) => {
     expect(text(changes)).toContain(expected);
   });
