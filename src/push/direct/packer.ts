@@ -44,7 +44,7 @@ export function choosePacker(
   return {
     packing: kind,
     name: `${kind}:${level}`,
-    pack: (source) => compressInBlocks(source, coder(), Math.min(cores, 8) + 1),
+    pack: (source) => compressInBlocks(source, coder(), Math.min(cores, 4) + 1),
   };
 }
 
