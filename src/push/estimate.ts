@@ -57,7 +57,8 @@ export function estimate(work: Work): { daemon: number; direct: number } {
       : Math.max(own / speeds.enginePack[store], (own * packedPart) / link);
 
   const sent = share * missing;
-  const pack = Math.min(cores, packingThreads) * (roundTrip < 15 ? speeds.pack.near : speeds.pack.far);
+  const pack =
+    Math.min(cores, packingThreads) * (roundTrip < 15 ? speeds.pack.near : speeds.pack.far);
   const sending = compressed ? sent / link : Math.max(sent / pack, (sent * packedPart) / link);
   const exporting = bytes / speeds.export[store];
   // A layer of a graph store has no name until all of it is there; meanwhile the one before is sent.
