@@ -1,6 +1,10 @@
 import { Agent, type ClientRequest } from "node:http";
+import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Connect, SocketAgent } from "../tunnel/types.ts";
+
+/** The types say that all are; a tunnel's stream is none. */
+const isOfNet = (socket: Duplex): boolean => socket instanceof Socket;
 
 /** An http.Agent whose sockets come from `connect()` and are kept for the next request. */
 export class ConnectAgent extends Agent implements SocketAgent {
@@ -38,13 +42,14 @@ export class ConnectAgent extends Agent implements SocketAgent {
 
   /**
    * Takes a socket that no request needs now, if there is one; it is the caller's from then on. Node's
-   * own way, the event `agentRemove`, does not reach sockets that are free.
+   * own way, the event `agentRemove`, does not reach sockets that are free; and from version 26 on it
+   * watches the handles of free net.Sockets, which therefore stay. New ones of those are cheap.
    */
   takeIdle(): Duplex | undefined {
     for (const sockets of Object.values(this.freeSockets)) {
-      for (let socket = sockets?.pop(); socket; socket = sockets?.pop()) {
-        if (!socket.destroyed) return socket;
-      }
+      const at = sockets?.findLastIndex((one) => !one.destroyed && !isOfNet(one)) ?? -1;
+      const [socket] = at < 0 ? [] : (sockets?.splice(at, 1) ?? []);
+      if (socket) return socket;
     }
     return undefined;
   }

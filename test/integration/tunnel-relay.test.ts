@@ -7,13 +7,29 @@ import {
   type RequestListener,
 } from "node:http";
 import { connect as dial, type AddressInfo, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { KpushError } from "../../src/errors.ts";
 import { ConnectAgent } from "../../src/registry/agent.ts";
 import { openListener } from "../../src/tunnel/listener.ts";
 import type { Connect, Listener } from "../../src/tunnel/types.ts";
+
+/** As a tunnel's sockets are: a stream that is no net.Socket, and that a loss destroys. */
+function asStream(socket: Socket): Duplex {
+  const stream = new Duplex({
+    read: () => void socket.resume(),
+    write: (chunk: Buffer, _encoding, done) => void socket.write(chunk, done),
+    destroy: (error, done) => {
+      socket.destroy();
+      done(error);
+    },
+  });
+  socket.on("data", (chunk) => stream.push(chunk) || socket.pause());
+  socket.on("error", (error) => stream.destroy(error));
+  socket.on("end", () => stream.push(null));
+  return stream;
+}
 
 /** A registry's place, and a listener whose plain requests share at most `concurrency` sockets to it. */
 async function setUp(answer: RequestListener, concurrency = 2, connect?: Connect) {
@@ -28,7 +44,7 @@ async function setUp(answer: RequestListener, concurrency = 2, connect?: Connect
     (async (): Promise<Duplex> => {
       const socket = dial(port, "127.0.0.1");
       await once(socket, "connect");
-      return socket;
+      return asStream(socket);
     });
   const agent = new ConnectAgent(open, 6);
   const listener = await openListener({
@@ -59,6 +75,7 @@ async function ask(
     ...{ host: "127.0.0.1", port, method, path: "/v2/", agent },
     headers: { authorization: basic(listener), ...headers },
   });
+  sent.on("error", () => undefined); // told by whoever reads the answer
   sent.end(body);
   const [answer] = (await once(sent, "response")) as [IncomingMessage];
   return { status: answer.statusCode, headers: answer.headers, body: await text(answer) };
