@@ -88,17 +88,15 @@ test("what is asked for is taken, wherever it is", () => {
 
 const hasZstd = "zstdCompress" in zlib;
 
-test.skipIf(hasZstd)("zstd on a Node.js without it is a usage error that says so", () => {
-  expect(() => choosePacker({ kind: "zstd", level: 3 }, { roundTrip: 1 })).toThrow(
-    "this version of Node.js has no zstd",
-  );
-});
-
-test.runIf(hasZstd)("zstd unpacks to what it was", async () => {
+test("zstd unpacks to what it was; on a Node.js without it, it is a usage error that says so", async () => {
+  const choose = () => choosePacker({ kind: "zstd", level: 3 }, { roundTrip: 1 });
+  if (!hasZstd) {
+    expect(choose).toThrow("this version of Node.js has no zstd");
+    return;
+  }
   const bytes = content(5 * MiB + 3);
-  const packer = choosePacker({ kind: "zstd", level: 3 }, { roundTrip: 1 });
   const chunks: Buffer[] = [];
-  for await (const chunk of packer?.pack(streamOf(bytes, 65_536)) ?? []) chunks.push(chunk);
+  for await (const chunk of choose()?.pack(streamOf(bytes, 65_536)) ?? []) chunks.push(chunk);
   const withZstd = zlib as unknown as { zstdDecompressSync: (from: Buffer) => Buffer };
   expect(withZstd.zstdDecompressSync(Buffer.concat(chunks)).equals(bytes)).toBe(true);
 });
