@@ -15,7 +15,7 @@ async function layerTypes({ registry }: World): Promise<string[]> {
 
 test("a large new image of overlay2 is uploaded by kpush, packed, and -v says why", async () => {
   await using world = await startWorld({ images: [large] });
-  const run = await world.kpush(["-v", "app:v1"]);
+  const run = await world.kpush(["-v", "app:v1", "--compression", "gzip"]);
   expect(run.code).toBe(0);
   expect(routeOf(run)).toEqual([
     "direct",
@@ -56,11 +56,18 @@ test("one that kpush has packed goes by kpush again: the engine would send all o
 
 test("an image of a containerd store that was packed is unchanged the next time", async () => {
   await using world = await startWorld({ kind: "containerd", images: [large] });
-  const first = await world.kpush(["app:v1", "--route", "direct"]);
+  const options = ["--route", "direct", "--compression", "gzip"];
+  const first = await world.kpush(["app:v1", ...options]);
   expect(await layerTypes(world)).toEqual(["tar.gzip", "tar.gzip", "tar.gzip"]);
   const second = await world.kpush(["app:v1"]);
   expect(second).toMatchObject({ code: 0, stdout: first.stdout });
   expect(second.stderr).toContain("unchanged");
+});
+
+test("by itself, kpush leaves layers as they are that would hardly get smaller", async () => {
+  await using world = await startWorld({ images: [large] });
+  await world.kpush(["app:v1", "--route", "direct"]);
+  expect(await layerTypes(world)).toEqual(["tar", "tar", "tar"]);
 });
 
 test("--compression none leaves layers as they are", async () => {

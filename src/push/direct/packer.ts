@@ -9,6 +9,8 @@ export interface Packer {
   readonly packing: Exclude<Packing, "none">;
   /** e.g. `gzip:6`. */
   readonly name: string;
+  /** Also what hardly gets smaller, as the user wants it so. */
+  readonly always: boolean;
   pack(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined>;
 }
 
@@ -44,7 +46,10 @@ export function choosePacker(
   return {
     packing: kind,
     name: `${kind}:${level}`,
-    pack: (source) => compressInBlocks(source, coder(), Math.min(cores, 4) + 1),
+    always: wanted.kind !== "auto",
+    // On a slow link one core is quick enough, and each block under way takes memory.
+    pack: (source) =>
+      compressInBlocks(source, coder(), roundTrip < far ? Math.min(cores, 4) + 1 : 2),
   };
 }
 

@@ -6,6 +6,7 @@ import type { StoredLayer } from "../../image/rewrite.ts";
 import { RegistryProblem } from "../../registry/problem.ts";
 import { Slots } from "../../registry/slots.ts";
 import type { RegistryClient } from "../../registry/types.ts";
+import { isCompressible } from "./compressible.ts";
 import type { KnownCache } from "./known-cache.ts";
 import type { KnownLayers } from "./known-layers.ts";
 import { packedLayer } from "./packed-layer.ts";
@@ -106,7 +107,8 @@ export class Uploads implements Disposable {
       if (this.#stopped) throw this.#stopped;
       this.show(blob, "sending");
       const { packer } = this.#options;
-      const packed = packer && blob.kind === "layer" && this.#plain.has(blob.digest);
+      const plain = packer && blob.kind === "layer" && this.#plain.has(blob.digest);
+      const packed = plain && (packer.always || (await isCompressible(blob)));
       const stored = packed ? await this.#pack(blob, packer) : await this.#upload(blob);
       await this.#present.add(blob, stored);
       this.show({ ...blob, size: stored.size }, "sent", stored.size);
