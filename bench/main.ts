@@ -20,6 +20,8 @@ import { uploads } from "./uploads.ts";
 if (kubeconfig === "" || kubectlPath === undefined)
   throw new Error("set KUBECONFIG (and KUBECTL) to the cluster to measure on");
 
+const program = fileURLToPath(new URL("../bin/kpush.js", import.meta.url));
+
 await startUp();
 await installs(far);
 {
@@ -33,8 +35,6 @@ await installs(far);
 }
 await uploads();
 await report();
-
-const program = fileURLToPath(new URL("../bin/kpush.js", import.meta.url));
 
 async function startUp(): Promise<void> {
   if (!wanted("--help")) return;
