@@ -16,6 +16,8 @@ export interface Knowledge {
   known(): Promise<KnownLayers>;
   /** Milliseconds of a round trip, on a socket that is open. */
   roundTrip(): Promise<number>;
+  /** The first answer came so soon that the registry cannot be far. */
+  near: boolean;
 }
 
 /**
@@ -44,6 +46,7 @@ export function openKnowledge(
   };
   return {
     cache: openKnownCache(context.surroundings, `${cluster.server} ${pod.namespace} ${pod.kind}`),
+    near: took < 60,
     known: () => (layers ??= ask()),
     roundTrip: () => (roundTrip ??= measure()),
   };
@@ -94,11 +97,14 @@ export const unreachable: Plan = {
 
 /** Images up to this many bytes are pushed before it is found out what would be quicker. */
 const small = 20_000_000;
+/** The same for one that is in the registry in another version, and near: two questions cost 40 ms (M). */
+const smallRebuilt = 64_000_000;
 
 /** Which route is the quicker. */
 async function weigh(job: PushJob, facts: PlanFacts, knowledge: Knowledge): Promise<Plan> {
   const { local, store } = facts;
-  if (!local || !store || local.size <= small) return plan(facts);
+  const most = facts.remote && knowledge.near ? smallRebuilt : small;
+  if (!local || !store || local.size <= most) return plan(facts);
   const [known, roundTrip] = await Promise.all([knowledge.known(), knowledge.roundTrip()]);
   let [missing, missingForEngine] = [0, 0];
   for (const diffId of local.diffIds) {
