@@ -1,6 +1,7 @@
 import { KpushError } from "../errors.ts";
 import { refusal, RegistryProblem, whichPod, type Answer } from "./problem.ts";
 import { retryLater } from "./retry-later.ts";
+import { persist, Transient } from "./transient.ts";
 import type { Wire } from "./wire.ts";
 
 /** An upload that the registry has begun to take. */
@@ -11,8 +12,51 @@ export interface Session {
   offset: number;
 }
 
+/** One upload, whatever is sent in it. */
+interface Upload<T> {
+  wire: Wire;
+  repository: string;
+  /** What has come of it, where the registry has the blob already: the last answer may be what was lost. */
+  taken: () => Promise<T | undefined>;
+  /** Sends what the registry does not have yet, and ends the upload. */
+  send: (session: Session) => Promise<T>;
+  onBytes: (sent: number) => void;
+}
+
+/**
+ * Sends until it is taken: after a lost connection it goes on where the registry stands, and anew where
+ * the registry has lost the upload.
+ */
+export async function uploadInSessions<T>({
+  wire,
+  repository,
+  taken,
+  send,
+  onBytes,
+}: Upload<T>): Promise<T> {
+  let session: Session | undefined;
+  return persist(wire.timings, wire.signal, async (attempts) => {
+    if (attempts.number > 0) {
+      const done = await taken();
+      if (done !== undefined) return done;
+      const known: Session | undefined = session && (await findSession(wire, session));
+      if (known && known.offset > (session?.offset ?? 0)) attempts.progressed();
+      session = known;
+      onBytes(known?.offset ?? 0);
+    }
+    session ??= await beginSession(wire, repository);
+    try {
+      return await send(session);
+    } catch (error) {
+      if (!isLost(error, session)) throw error;
+      session = undefined;
+      throw new Transient(error);
+    }
+  });
+}
+
 /** Begins an upload: one POST. */
-export async function beginSession(wire: Wire, repository: string): Promise<Session> {
+async function beginSession(wire: Wire, repository: string): Promise<Session> {
   const path = `/v2/${repository}/blobs/uploads/`;
   const answer = await wire.send({ method: "POST", path });
   if (answer.status !== 202) throw retryLater(answer) ?? refusal(answer, "begin an upload");
@@ -24,7 +68,7 @@ export async function beginSession(wire: Wire, repository: string): Promise<Sess
  *
  * @returns undefined where the registry no longer knows the upload, or does not say where it stands
  */
-export async function findSession(wire: Wire, { location }: Session): Promise<Session | undefined> {
+async function findSession(wire: Wire, { location }: Session): Promise<Session | undefined> {
   const answer = await wire.send({ method: "GET", path: location });
   if (answer.status !== 204) return undefined;
   const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.headers.range ?? "")?.[1];
@@ -39,7 +83,7 @@ export function withDigest(location: string, digest: string): string {
 }
 
 /** Whether an upload failed in a way that a new one may not: the registry lost it, or put pieces together wrongly. */
-export function isLost(error: unknown, { offset }: Session): boolean {
+function isLost(error: unknown, { offset }: Session): boolean {
   const { codes = [], status } = RegistryProblem.of(error) ?? {};
   // What was put together from pieces may be wrong where the whole is right.
   if (offset > 0 && codes.includes("DIGEST_INVALID")) return true;

@@ -1,13 +1,10 @@
 import { refusal } from "./problem.ts";
 import { retryLater } from "./retry-later.ts";
-import { persist, Transient } from "./transient.ts";
 import type { StreamSource } from "./types.ts";
 import {
-  beginSession,
   checkEcho,
-  findSession,
-  isLost,
   locationOf,
+  uploadInSessions,
   withDigest,
   type Session,
 } from "./upload-session.ts";
@@ -27,27 +24,16 @@ export async function uploadStream(
   has: (digest: string) => Promise<boolean>,
   onBytes: (sent: number) => void,
 ): Promise<{ digest: string; size: number }> {
-  let session: Session | undefined;
   let whole: { digest: string; size: number } | undefined;
-  return persist(wire.timings, wire.signal, async (attempts) => {
-    if (attempts.number > 0) {
-      if (whole && (await has(whole.digest))) return whole;
-      const known: Session | undefined = session && (await findSession(wire, session));
-      if (known && known.offset > (session?.offset ?? 0)) attempts.progressed();
-      session = known;
-      onBytes(known?.offset ?? 0);
-    }
-    session ??= await beginSession(wire, repository);
-    try {
+  return uploadInSessions({
+    ...{ wire, repository, onBytes },
+    taken: async () => (whole && (await has(whole.digest)) ? whole : undefined),
+    send: async (session) => {
       const location = await sendRest(wire, session, source, onBytes);
       whole = await resultOf(wire, location, source);
       await commit(wire, location, whole.digest);
       return whole;
-    } catch (error) {
-      if (!isLost(error, session)) throw error;
-      session = undefined;
-      throw new Transient(error);
-    }
+    },
   });
 }
 

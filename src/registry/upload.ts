@@ -1,15 +1,8 @@
 import { refusal } from "./problem.ts";
 import { retryLater } from "./retry-later.ts";
-import { persist, Transient } from "./transient.ts";
+import { Transient } from "./transient.ts";
 import type { BlobSource } from "./types.ts";
-import {
-  beginSession,
-  checkEcho,
-  findSession,
-  isLost,
-  withDigest,
-  type Session,
-} from "./upload-session.ts";
+import { checkEcho, uploadInSessions, withDigest, type Session } from "./upload-session.ts";
 import type { Wire } from "./wire.ts";
 
 /**
@@ -26,23 +19,13 @@ export async function uploadBlob(
   has: () => Promise<boolean>,
   onBytes: (sent: number) => void,
 ): Promise<void> {
-  let session: Session | undefined;
-  await persist(wire.timings, wire.signal, async (attempts) => {
-    if (attempts.number > 0) {
-      if (await has()) return;
-      const known: Session | undefined = session && (await findSession(wire, session));
-      if (known && known.offset > (session?.offset ?? 0)) attempts.progressed();
-      session = known;
-      onBytes(known?.offset ?? 0);
-    }
-    session ??= await beginSession(wire, repository);
-    try {
+  await uploadInSessions({
+    ...{ wire, repository, onBytes },
+    taken: async () => ((await has()) ? true : undefined),
+    send: async (session) => {
       await finishSession(wire, session, blob, onBytes);
-    } catch (error) {
-      if (!isLost(error, session)) throw error;
-      session = undefined;
-      throw new Transient(error);
-    }
+      return true;
+    },
   });
 }
 
