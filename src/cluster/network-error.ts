@@ -1,4 +1,4 @@
-import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
+import { KpushError, messageOf, unknownAuthority, type ErrorCode } from "../errors.ts";
 import { plain } from "../image/text.ts";
 
 /** What is looked at in an error of node's sockets, TLS, HTTP or a proxy. */
@@ -50,16 +50,6 @@ function failureOf(error: unknown): Failure {
     status: typeof status === "number" ? status : undefined,
   };
 }
-
-const unknownAuthority = new Set([
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "CERT_SIGNATURE_FAILURE",
-  "CERT_UNTRUSTED",
-]);
 
 function tlsFailure({ code, message }: Failure, where: string): Explanation | undefined {
   if (unknownAuthority.has(code)) {

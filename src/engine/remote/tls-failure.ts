@@ -1,18 +1,8 @@
-import type { ErrorCode } from "../../errors.ts";
+import { unknownAuthority, type ErrorCode } from "../../errors.ts";
 
 /** How an address gets TLS. */
 export const setTls =
   "set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the directory with ca.pem, cert.pem and key.pem";
-
-const unknownAuthority = new Set([
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "CERT_SIGNATURE_FAILURE",
-  "CERT_UNTRUSTED",
-]);
 
 /**
  * What of an exchange with an engine failed for TLS's sake.
