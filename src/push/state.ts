@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import type { Surroundings } from "../cluster/types.ts";
 import { pathsOf } from "../engine/endpoint.ts";
+import { userDirectory, writeWhole } from "./user-files.ts";
 
 /**
  * What kpush remembers between runs. Safe to delete, and best effort: where it cannot be read it is
@@ -36,7 +37,7 @@ export interface PodGuess {
 /** Opens the state directory of the user; creates it, with mode 0700, at the first write. */
 export function openState(surroundings: Pick<Surroundings, "env" | "home" | "platform">): State {
   const { join } = pathsOf(surroundings.platform);
-  const directory = stateDirectory(surroundings);
+  const directory = userDirectory("state", surroundings);
   const ports = join(directory, "ports");
   const notes = join(directory, "notes");
   const engines = join(directory, "engines");
@@ -51,7 +52,7 @@ export function openState(surroundings: Pick<Surroundings, "env" | "home" | "pla
       return Number.isInteger(port) && port >= 1024 && port <= 65_535 ? port : undefined;
     },
     async rememberLocalPort(registry, port) {
-      await write(ports, portFile(registry), String(port));
+      await writeWhole(ports, portFile(registry), String(port));
     },
     async lastPod(search) {
       const guess = Object(parse(await read(podFile(search)))) as Record<string, unknown>;
@@ -60,20 +61,20 @@ export function openState(surroundings: Pick<Surroundings, "env" | "home" | "pla
       return typeof port === "number" ? (guess as unknown as PodGuess) : undefined;
     },
     async rememberPod(search, { namespace, name, uid, port }) {
-      await write(pods, podFile(search), JSON.stringify({ namespace, name, uid, port }));
+      await writeWhole(pods, podFile(search), JSON.stringify({ namespace, name, uid, port }));
     },
     async wasReached(engine) {
       return (await read(join(engines, fileOf(engine)))) !== undefined;
     },
     async rememberReached(engine) {
-      await write(engines, join(engines, fileOf(engine)), engine);
+      await writeWhole(engines, join(engines, fileOf(engine)), engine);
     },
     async forgetReached(engine) {
       await rm(join(engines, fileOf(engine)), { force: true }).catch(() => undefined);
     },
     async addNote(note) {
       const key = `${randomBytes(12).toString("hex")}.json`;
-      await write(notes, join(notes, key), JSON.stringify(note));
+      await writeWhole(notes, join(notes, key), JSON.stringify(note));
       return key;
     },
     async removeNote(key) {
@@ -89,36 +90,8 @@ export function openState(surroundings: Pick<Surroundings, "env" | "home" | "pla
   };
 }
 
-/** By XDG where it is set, else by the platform's custom. */
-function stateDirectory({
-  env,
-  home,
-  platform,
-}: Pick<Surroundings, "env" | "home" | "platform">): string {
-  const { isAbsolute, join } = pathsOf(platform);
-  const xdg = env["XDG_STATE_HOME"];
-  if (xdg && isAbsolute(xdg)) return join(xdg, "kpush");
-  if (platform === "darwin") return join(home, "Library", "Application Support", "kpush");
-  if (platform === "win32") {
-    return join(env["LOCALAPPDATA"] || join(home, "AppData", "Local"), "kpush", "state");
-  }
-  return join(home, ".local", "state", "kpush");
-}
-
 async function read(path: string): Promise<string | undefined> {
   return readFile(path, "utf8").catch(() => undefined);
-}
-
-/** Whole or not at all: a reader never sees half a file. */
-async function write(directory: string, path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await writeFile(temporary, text, { flag: "wx", mode: 0o600 });
-    await rename(temporary, path);
-  } catch {
-    await rm(temporary, { force: true }).catch(() => undefined);
-  }
 }
 
 function parse(text: string | undefined): unknown {

@@ -1,11 +1,12 @@
-import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import type { Surroundings } from "../../cluster/types.ts";
 import { pathsOf } from "../../engine/endpoint.ts";
 import type { Packing } from "../../image/compression.ts";
 import { isDigest } from "../../image/digest.ts";
 import { isRepository } from "../../image/reference.ts";
 import type { StoredLayer } from "../../image/rewrite.ts";
+import { userDirectory, writeWhole } from "../user-files.ts";
 
 /** A blob that this user has pushed, and the repository where it was last. */
 export type RememberedLayer = StoredLayer & { repository: string };
@@ -36,7 +37,7 @@ export function openKnownCache(
 ): KnownCache {
   const { join } = pathsOf(surroundings.platform);
   const key = createHash("sha256").update(registry).digest("hex").slice(0, 32);
-  const directory = join(cacheDirectory(surroundings), "pushed", key);
+  const directory = join(userDirectory("cache", surroundings), "pushed", key);
   const layers = join(directory, "layers");
   const images = join(directory, "images");
   const hexOf = (digest: string) => digest.slice(digest.indexOf(":") + 1);
@@ -52,32 +53,22 @@ export function openKnownCache(
       return found.flat();
     },
     async rememberLayer(digest, { packing, ...layer }) {
-      if (isDigest(digest)) await write(layers, join(layers, `${hexOf(digest)}.${packing}`), layer);
+      if (isDigest(digest))
+        await writeWhole(
+          layers,
+          join(layers, `${hexOf(digest)}.${packing}`),
+          JSON.stringify(layer),
+        );
     },
     async pushed(image) {
       const digest = isDigest(image) ? await read(join(images, hexOf(image))) : undefined;
       return isDigest(digest) ? digest : undefined;
     },
     async rememberPushed(image, digest) {
-      if (isDigest(image)) await write(images, join(images, hexOf(image)), digest);
+      if (isDigest(image))
+        await writeWhole(images, join(images, hexOf(image)), JSON.stringify(digest));
     },
   };
-}
-
-/** By XDG where it is set, else by the platform's custom. */
-function cacheDirectory({
-  env,
-  home,
-  platform,
-}: Pick<Surroundings, "env" | "home" | "platform">): string {
-  const { isAbsolute, join } = pathsOf(platform);
-  const xdg = env["XDG_CACHE_HOME"];
-  if (xdg && isAbsolute(xdg)) return join(xdg, "kpush");
-  if (platform === "darwin") return join(home, "Library", "Caches", "kpush");
-  if (platform === "win32") {
-    return join(env["LOCALAPPDATA"] || join(home, "AppData", "Local"), "kpush", "cache");
-  }
-  return join(home, ".cache", "kpush");
 }
 
 function isLayer(value: unknown): value is Omit<RememberedLayer, "packing"> {
@@ -95,17 +86,5 @@ async function read(path: string): Promise<unknown> {
     return JSON.parse(await readFile(path, "utf8"));
   } catch {
     return undefined;
-  }
-}
-
-/** Whole or not at all: another run never sees half a file. */
-async function write(directory: string, path: string, value: unknown): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}`;
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await writeFile(temporary, JSON.stringify(value), { flag: "wx", mode: 0o600 });
-    await rename(temporary, path);
-  } catch {
-    await rm(temporary, { force: true }).catch(() => undefined);
   }
 }
