@@ -90,9 +90,6 @@ function connectSocket(
     followRedirects: false,
     maxPayload: 1024 * 1024,
     skipUTF8Validation: true,
-    // Zero masks are legal, and `ws` then leaves the data alone: masking is most of the CPU that a
-    // push costs. Unpredictable ones protect plain-text intermediaries, which TLS does not have.
-    ...(uri.startsWith("wss:") ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
     finishRequest: (sent) => {
       request = sent;
       sent.end();
