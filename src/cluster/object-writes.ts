@@ -1,8 +1,8 @@
 import { pathOf, refOf, refusal, type KubeObject, type ObjectRef } from "./objects.ts";
 import type { ApiAnswer, Cluster } from "./types.ts";
 
-/** Under which name the API server remembers the fields that kpush set. */
-const fieldManager = "kpush";
+/** Under which name the API server remembers the fields that kpush set: its field manager. */
+export const fieldManager = "kpush";
 
 type Asked = Pick<Cluster, "request" | "server" | "context">;
 
@@ -60,6 +60,23 @@ export async function patchObject(
     ...{ body: operations, contentType, signal },
   });
   if (answer.status !== 200) throw refusal(answer, cluster, "patch", ref);
+}
+
+/**
+ * Changes some fields of an object by RFC 7386, in which null takes one away. The answer is returned
+ * whatever its status.
+ *
+ * @param manager - under which name the server remembers the fields
+ */
+export function mergePatch(
+  cluster: Pick<Cluster, "request">,
+  object: KubeObject,
+  body: object,
+  { manager = fieldManager, signal }: { manager?: string; signal?: AbortSignal | undefined } = {},
+): Promise<ApiAnswer> {
+  return cluster.request("PATCH", `${pathOf(refOf(object))}?fieldManager=${manager}`, {
+    ...{ body, contentType: "application/merge-patch+json", signal },
+  });
 }
 
 /**

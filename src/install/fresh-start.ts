@@ -1,5 +1,5 @@
-import { listObjects, pathOf, refOf, type KubeObject } from "../cluster/objects.ts";
-import { deleteObject } from "../cluster/object-writes.ts";
+import { listObjects, refOf, type KubeObject } from "../cluster/objects.ts";
+import { deleteObject, mergePatch } from "../cluster/object-writes.ts";
 import type { Cluster } from "../cluster/types.ts";
 import { list, mapping } from "../cluster/values.ts";
 import type { Report } from "../events.ts";
@@ -24,51 +24,49 @@ export async function startAfresh(
   installed: Installed,
   { report, signal }: { report: Report; signal: AbortSignal },
 ): Promise<void> {
-  const kept = (object: KubeObject | undefined) =>
-    object !== undefined &&
-    planned.some(
-      ({ object: { kind, metadata }, action }) =>
-        action === "keep" && kind === object.kind && metadata.name === object.metadata.name,
-    );
   const { deployment, proxies } = installed;
-  const namespace = deployment?.metadata.namespace ?? proxies?.metadata.namespace ?? "";
-  const states = rolloutState({ namespace, deployment, proxies: { object: proxies } });
-  const stuck = [deployment, proxies].filter((object, index) => {
-    const state = states.get(index === 0 ? "registry" : "proxies");
-    return kept(object) && state?.state !== "ready";
-  });
-  const readdressed = planned.some(
+  const isKept = ({ kind, metadata }: KubeObject) =>
+    planned.some(
+      ({ object, action }) =>
+        action === "keep" && object.kind === kind && object.metadata.name === metadata.name,
+    );
+  const states = rolloutState({ namespace: "", deployment, proxies: { object: proxies } });
+  const parts = [
+    { object: deployment, state: states.get("registry") },
+    { object: proxies, state: states.get("proxies") },
+  ];
+  const work: Promise<void>[] = [];
+  for (const { object, state } of parts) {
+    if (object && isKept(object) && state?.state !== "ready")
+      work.push(retry(cluster, object, signal));
+  }
+  const isReplaced = planned.some(
     ({ object: { kind }, action }) =>
       kind === "Service" && (action === "create" || action === "recreate"),
   );
-  await Promise.all([
-    ...stuck.map((object) => object && retry(cluster, object, signal)),
-    readdressed && kept(proxies) && deletePods(cluster, namespace, nodeProxySelector, signal),
-  ]);
-  if (readdressed && kept(proxies))
+  if (isReplaced && proxies && isKept(proxies)) {
     report({ type: "phase", text: "starting the node proxies anew, as the Service is new" });
+    work.push(deletePods(cluster, proxies, signal));
+  }
+  await Promise.all(work);
 }
 
 async function retry(cluster: Cluster, object: KubeObject, signal: AbortSignal): Promise<void> {
-  const { namespace = "" } = object.metadata;
   // Any change makes its controller look again.
-  await cluster.request("PATCH", `${pathOf(refOf(object))}?fieldManager=${manager}`, {
-    body: { metadata: { annotations: { [annotations.retried]: new Date().toISOString() } } },
-    contentType: "application/merge-patch+json",
-    signal,
-  });
-  const selector = object.metadata.name === names.registry ? registrySelector : nodeProxySelector;
-  await deletePods(cluster, namespace, selector, signal, isWaiting);
+  const note = { metadata: { annotations: { [annotations.retried]: new Date().toISOString() } } };
+  await mergePatch(cluster, object, note, { manager, signal });
+  await deletePods(cluster, object, signal, isWaiting);
 }
 
+/** Deletes the pods of one of kpush's workloads. */
 async function deletePods(
   cluster: Cluster,
-  namespace: string,
-  labelSelector: string,
+  { metadata: { name, namespace } }: KubeObject,
   signal: AbortSignal,
   which: (pod: KubeObject) => boolean = () => true,
 ): Promise<void> {
   const kind = { apiVersion: "v1", kind: "Pod", namespace };
+  const labelSelector = name === names.registry ? registrySelector : nodeProxySelector;
   const pods = await listObjects(cluster, kind, { labelSelector }, signal);
   await Promise.all(
     pods.filter(which).map((pod) => {

@@ -46,11 +46,21 @@ export async function install(options: Options, context: InstallContext): Promis
     return { ...resultOf(cluster, first, objects, undefined), dryRun: "client" };
   }
   report({ type: "phase", text: "comparing with what is installed" });
-  const installed = await readInstalled(cluster, namespace, signal);
+  const { stage, installed } = await prepare(cluster, first.namespace, options, context);
   warnOfMove(options, installed, context);
-  const settings = await readSettings(keepStorage(options, installed), surroundings.cwd);
-  const stage: Stage = { cluster, settings, run: options, context };
   return await carryOut(stage, options, installed);
+}
+
+/** Fills in from what is installed what the options leave out. */
+async function prepare(
+  cluster: Cluster,
+  namespace: string,
+  options: Options,
+  context: Context,
+): Promise<{ stage: Stage; installed: Installed }> {
+  const installed = await readInstalled(cluster, namespace, context.signal);
+  const settings = await readSettings(keepStorage(options, installed), context.surroundings.cwd);
+  return { stage: { cluster, settings, run: options, context }, installed };
 }
 
 async function carryOut(
@@ -148,8 +158,7 @@ export async function diffInstall(options: Options, context: Context): Promise<s
   const { surroundings, report, signal } = context;
   const first = await readSettings(options, surroundings.cwd);
   using cluster = await openCluster(options, surroundings, report, signal);
-  const installed = await readInstalled(cluster, first.namespace, signal);
-  const settings = await readSettings(keepStorage(options, installed), surroundings.cwd);
-  const { planned } = await planStage({ cluster, settings, run: options, context }, installed);
+  const { stage, installed } = await prepare(cluster, first.namespace, options, context);
+  const { planned } = await planStage(stage, installed);
   return diffText(planned);
 }

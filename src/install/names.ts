@@ -1,8 +1,5 @@
 import type { InstallSettings } from "./types.ts";
 
-/** Who server-side apply keeps kpush's fields under. */
-export const fieldManager = "kpush";
-
 /** Where kpush installs unless told otherwise. */
 export const defaultNamespace = "kpush-system";
 

@@ -1,4 +1,4 @@
-import { pathOf, refOf } from "../cluster/objects.ts";
+import { mergePatch } from "../cluster/object-writes.ts";
 import type { Cluster } from "../cluster/types.ts";
 import { annotations } from "./names.ts";
 import type { Installed } from "./installed.ts";
@@ -23,11 +23,8 @@ export async function recordProof(
 ): Promise<void> {
   const { config } = installed;
   if (!config) return;
-  await cluster.request("PATCH", `${pathOf(refOf(config))}?fieldManager=${manager}`, {
-    body: { metadata: { annotations: { [annotations.proved]: stateOf(installed) } } },
-    contentType: "application/merge-patch+json",
-    signal,
-  });
+  const note = { metadata: { annotations: { [annotations.proved]: stateOf(installed) } } };
+  await mergePatch(cluster, config, note, { manager, signal });
 }
 
 /** The server counts a generation up with each change of a workload, and makes a uid for each new one. */

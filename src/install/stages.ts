@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { openCluster } from "../cluster/open.ts";
 import type { Cluster } from "../cluster/types.ts";
 import type { Report } from "../events.ts";
-import { reachRegistry, type Session } from "../push/session.ts";
+import { openSession, reachRegistry, type Session } from "../push/session.ts";
 import type { Context } from "../push/types.ts";
 import { planObjects } from "./apply/plan.ts";
 import type { Installed } from "./installed.ts";
@@ -88,14 +87,14 @@ export async function proofStage(
 ): Promise<Proof> {
   const { cluster, settings, run, context } = stage;
   const { timeout = usualTimeout, verifyNodes = "all" } = run;
-  const { surroundings } = context;
   await using session = await sessionOf(cluster, settings, context, early);
   if (early) await untilItAnswers(session, context.signal);
-  const reopen = async (signal: AbortSignal) => {
-    const other = { ...context, signal };
-    const fresh = await openCluster(options, surroundings, quiet(context.report), signal);
-    return sessionOf(fresh, settings, other);
-  };
+  // What was opened with the signal is of no use once that is aborted: this one has its own cluster.
+  const reopen = (signal: AbortSignal) =>
+    openSession(
+      { ...options, ...searchIn(settings) },
+      { ...context, signal, report: quiet(context.report) },
+    );
   const nodes = settings.nodeAccess === "none" ? "none" : verifyNodes;
   const proof: ProofOptions = {
     namespace: settings.namespace,
@@ -108,13 +107,17 @@ export async function proofStage(
 /** A session with the registry that is being installed. */
 export function sessionOf(
   cluster: Cluster,
-  { namespace }: Pick<InstallSettings, "namespace">,
+  settings: Pick<InstallSettings, "namespace">,
   context: Context,
   unready = false,
 ): Promise<Session> {
-  const search = { namespace, selector: registrySelector, unready };
+  const search = { ...searchIn(settings), unready };
   return reachRegistry(cluster, search, { ...context, report: quiet(context.report) });
 }
+
+const searchIn = ({ namespace }: Pick<InstallSettings, "namespace">) => ({
+  ...{ namespace, selector: registrySelector },
+});
 
 /** An installation tells in its own words which registry it works on. */
 function quiet(report: Report): Report {

@@ -1,7 +1,7 @@
-import { pathOf, refOf, refusal, type KubeObject } from "../../cluster/objects.ts";
+import { mergePatch } from "../../cluster/object-writes.ts";
+import { refOf, refusal, type KubeObject } from "../../cluster/objects.ts";
 import type { Cluster } from "../../cluster/types.ts";
 import { list, mapping, text } from "../../cluster/values.ts";
-import { fieldManager } from "../names.ts";
 import type { Evidence } from "./witness.ts";
 
 /**
@@ -55,17 +55,13 @@ export async function scaleAndNote(
   memory: Memory | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const ref = refOf(workload);
   const note = memory === undefined ? null : JSON.stringify(memory);
-  const answer = await cluster.request("PATCH", `${pathOf(ref)}?fieldManager=${fieldManager}`, {
-    body: {
-      metadata: { annotations: { [annotation]: note } },
-      ...(replicas === undefined ? {} : { spec: { replicas } }),
-    },
-    contentType: "application/merge-patch+json",
-    signal,
-  });
-  if (answer.status !== 200) throw refusal(answer, cluster, "patch", ref);
+  const change = {
+    metadata: { annotations: { [annotation]: note } },
+    ...(replicas === undefined ? {} : { spec: { replicas } }),
+  };
+  const answer = await mergePatch(cluster, workload, change, { signal });
+  if (answer.status !== 200) throw refusal(answer, cluster, "patch", refOf(workload));
 }
 
 function parse(json: string): unknown {

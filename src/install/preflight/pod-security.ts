@@ -1,8 +1,9 @@
+import { fieldManager } from "../../cluster/object-writes.ts";
 import type { KubeObject } from "../../cluster/objects.ts";
 import { list, mapping } from "../../cluster/values.ts";
 import { KpushError } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
-import { fieldManager, labels } from "../names.ts";
+import { labels } from "../names.ts";
 import type { InstallSettings } from "../types.ts";
 
 const enforceLabel = labels.podSecurity;
