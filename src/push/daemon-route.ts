@@ -76,6 +76,18 @@ export function saysTooLittle(error: unknown): boolean {
   );
 }
 
+/**
+ * Whether an engine failed because its connection ended before the answer, in its own words: behind the
+ * tunnel it was the registry's, of which the tunnel knows no error.
+ */
+export function saysLost(error: unknown): boolean {
+  return (
+    error instanceof KpushError &&
+    error.code === "PUSH_REJECTED" &&
+    /\bEOF\b|connection reset by peer|broken pipe/.test(error.message)
+  );
+}
+
 async function push(route: DaemonRoute, target: string): Promise<RouteResult> {
   const { image, local, engine, listener, platform, context } = route;
   const { report, signal } = context;

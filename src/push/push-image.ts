@@ -2,7 +2,7 @@ import { KpushError, messageOf } from "../errors.ts";
 import type { PushedImage, RouteName } from "../events.ts";
 import { compressionWords, parseCompression } from "../image/compression.ts";
 import { chooseRoute, openKnowledge, unreachable, type Knowledge } from "./choose-route.ts";
-import { daemonRoute, saysTooLittle } from "./daemon-route.ts";
+import { daemonRoute, saysLost, saysTooLittle } from "./daemon-route.ts";
 import { directRoute } from "./direct/route.ts";
 import type { Listening } from "./listening.ts";
 import type { Plan } from "./plan.ts";
@@ -107,7 +107,7 @@ function remedy(error: unknown, chosen: Plan, replaced: boolean): Plan | undefin
       reason: "the registry pod was replaced, and the new one lacks what was sent",
     };
   // kpush's own uploads go on after a lost connection; containerd-store engines give up.
-  if (chosen.route === "daemon" && isLoss(error))
+  if (chosen.route === "daemon" && (isLoss(error) || saysLost(error)))
     return { ...chosen, reason: "the connection was lost" };
   // https://github.com/moby/moby/issues/53293: the engine takes a blob for pushed that it never sent.
   if (chosen.route === "daemon" && /blob unknown to registry/i.test(messageOf(error))) {

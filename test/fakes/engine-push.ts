@@ -60,7 +60,10 @@ async function send(push: FakePush, method: string, path: string, body?: FakeBlo
     },
   });
   outgoing.end(body?.bytes);
-  const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
+  const [answer] = (await once(outgoing, "response").catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new Error(`${method} "http://${address}${path}": EOF`, { cause: error }); // as Go says it
+  })) as [IncomingMessage];
   answer.resume();
   return answer;
 }

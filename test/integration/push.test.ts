@@ -142,6 +142,27 @@ test("a registry pod that is replaced by an empty one has the push start over, o
   });
 });
 
+test.for(["graph", "containerd", "podman"] as const)(
+  "%s: a registry that ends the engine's connection has it push once more",
+  async (kind) => {
+    const large = { names: ["app:v1"], layers: [Buffer.alloc(1 << 20)] };
+    await using world = await startWorld({ kind, images: [large] });
+    let ended = false;
+    world.registry.onRequest = (request) => {
+      if (ended || request.headers["content-length"] !== `${1 << 20}`) return false;
+      ended = true;
+      request.socket.end();
+      return true;
+    };
+    const run = await world.kpush(["app:v1", "--route", "daemon"]);
+    expect(run.stderr).toContain("the connection was lost");
+    expect(run).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(pullRef("app:v1")) as string,
+    });
+  },
+);
+
 test("where the engine leaves out a layer, kpush uploads the image itself", async () => {
   await using world = await startWorld({
     images: [app],
