@@ -11,7 +11,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /**
  * Every code that kpush can end with, and the exit status that goes with it. The codes are stable:
- * scripts read them from `--json`, and the README has a row for each.
+ * scripts read them from `--json`, and docs/errors.md has a section on each.
  */
 export const errorCodes = {
   UNEXPECTED: ExitCode.unexpected,

@@ -55,6 +55,13 @@ export type KpushEvent =
   /** Something was done: a line that stays. */
   | { type: "step"; label: string; text: string }
   | { type: "warning"; message: string; hint?: string }
+  /** For reports of bugs: a version or a choice, never a name or an address. */
+  | {
+      type: "fact";
+      /** `engine address` is its scheme, `way` how the registry's pod is reached, `nodes` their version. */
+      what: "engine" | "store" | "engine address" | "registry" | "way" | "nodes";
+      value: string;
+    }
   /** For `-v`: requests, choices, timings; one line. */
   | { type: "debug"; message: string };
 

@@ -19,7 +19,7 @@ export interface Host {
 
 /** What run.ts exports. */
 interface Entry {
-  run: (beforeExit: () => void) => Promise<never>;
+  run: (directory: string, beforeExit: () => void) => Promise<never>;
 }
 
 /**
@@ -32,7 +32,7 @@ interface Entry {
 export function start(host: Host, directory: string): void {
   const cache = openCodeCache(host);
   const { run } = requireFrom(directory, cache)(`./${KPUSH_ENTRY}`) as Entry;
-  void run(() => {
+  void run(join(directory, ".."), () => {
     // A run that failed early has compiled little of what the next one needs.
     if (host.exitCode === 0) cache?.write();
   });

@@ -1,7 +1,9 @@
 import type { Surroundings } from "../cluster/types.ts";
 import { ExitCode, KpushError } from "../errors.ts";
 import type { KpushEvent, Report } from "../events.ts";
+import type { BugReport } from "../output/bug-report.ts";
 import { failureText } from "../output/failure.ts";
+import { codeOf, helpLink } from "../output/help-link.ts";
 import { Interrupted } from "../output/interrupted.ts";
 import { openJson, type JsonDocument } from "../output/json.ts";
 import { openReporter } from "../output/reporter.ts";
@@ -11,15 +13,24 @@ import { variablesOf, type CommandResult, type Io } from "./command.ts";
 import { openMemoryGuard } from "./memory-guard.ts";
 import { commands } from "./commands/all.ts";
 import { pushCommand } from "./commands/push.ts";
+import { variables } from "./options.ts";
 import { parse, type Parsed } from "./parse.ts";
 import { resolveSettings } from "./settings.ts";
 import { version } from "./version.ts";
+
+/** What of kpush itself helps where it fails. */
+export interface Help {
+  /** Address of the directory docs/ of this installation, with a slash at its end. */
+  docs: string;
+  bug: BugReport;
+}
 
 /**
  * kpush, all but its process: reads the command line, runs the command, and tells what came of it.
  *
  * @param argv - what follows `kpush`
  * @param signal - to be aborted with an {@link Interrupted}
+ * @param help - without it, errors have no links, and bugs no report
  * @returns the exit status
  */
 export async function main(
@@ -27,9 +38,10 @@ export async function main(
   io: Io,
   surroundings: Surroundings,
   signal: AbortSignal,
+  help?: Help,
 ): Promise<number> {
-  const json = openJson();
-  const tell = teller(argv, io, surroundings);
+  const json = openJson({ docs: help?.docs, report: help?.bug.text });
+  const tell = teller(argv, io, surroundings, help);
   try {
     const parsed = parse(argv, commands, pushCommand);
     const text = await helpOrVersion(parsed);
@@ -37,7 +49,12 @@ export async function main(
       io.stdout.write(text);
       return ExitCode.ok;
     }
-    const result = await run(parsed, io, surroundings, signal, json.take);
+    help?.bug.command(parsed.command.name, givenNames(parsed, surroundings));
+    const take = (event: KpushEvent) => {
+      json.take(event);
+      help?.bug.take(event);
+    };
+    const result = await run(parsed, io, surroundings, signal, take);
     return "document" in result
       ? tell.result(result, json.document(result))
       : tell.outcomes(result, json.document({ images: result }));
@@ -96,14 +113,30 @@ async function run(
   return await command.run({ words, given, settings }, { io: { ...io, ask: asking }, context });
 }
 
+/** `--tag`, `KPUSH_CONTEXT`: what was given, by name. */
+function givenNames({ command, given }: Parsed, { env }: Surroundings): string[] {
+  const concerned = variablesOf(command);
+  const set = variables.filter(
+    ({ variable, option }) => concerned.includes(option) && env[variable],
+  );
+  return [...[...given.keys()].map((name) => `--${name}`), ...set.map(({ variable }) => variable)];
+}
+
 /** Writes the end of it all, once the reporter has left the terminal. */
-function teller(argv: readonly string[], { stdout, stderr }: Io, { env }: Surroundings) {
+function teller(
+  argv: readonly string[],
+  { stdout, stderr }: Io,
+  { env }: Surroundings,
+  help: Help | undefined,
+) {
   // Looked up by hand, as they hold where the command line is wrong too.
   const end = argv.indexOf("--");
   const flags = end < 0 ? argv : argv.slice(0, end);
   const has = (...names: string[]) => names.some((name) => flags.includes(name));
-  const style = styleFor(useColor(stderr, env, has("--no-color")));
-  const verbose = has("-v", "--verbose");
+  const noColor = has("--no-color");
+  const style = styleFor(useColor(stderr, env, noColor));
+  const link = help && helpLink(help.docs, stderr, env, noColor);
+  const how = { style, verbose: has("-v", "--verbose"), link, report: help?.bug.text };
   const quiet = has("-q", "--quiet");
   const asJson = has("--json");
   const writeJson = (document: JsonDocument) =>
@@ -111,28 +144,32 @@ function teller(argv: readonly string[], { stdout, stderr }: Io, { env }: Surrou
   return {
     outcomes(outcomes: readonly ImageOutcome[], document: JsonDocument): number {
       const several = outcomes.length > 1;
+      const failed = outcomes.filter((outcome) => "error" in outcome);
       if (asJson) writeJson(document);
       for (const outcome of asJson ? [] : outcomes) {
         if ("error" in outcome) {
-          const image = several ? outcome.image : undefined;
-          stderr.write(failureText(outcome.error, { style, verbose, image }));
+          const { error, image } = outcome;
+          // Of many that failed alike, the last one shows where it is explained.
+          const isLast = outcome === failed.findLast((one) => codeOf(one.error) === codeOf(error));
+          const named = several ? { image } : {};
+          stderr.write(failureText(error, { ...how, ...named, link: isLast ? link : undefined }));
         } else stdout.write(`${outcome.pullRef}\n`);
       }
-      const failed = outcomes.find((outcome) => "error" in outcome);
-      return failed ? exitCodeOf(failed.error) : ExitCode.ok;
+      const [first] = failed;
+      return first ? exitCodeOf(first.error) : ExitCode.ok;
     },
     result({ text, error }: CommandResult, document: JsonDocument): number {
       if (asJson) writeJson(document);
       else {
         if (text !== "") stdout.write(text);
-        if (error) stderr.write(failureText(error, { style, verbose }));
+        if (error) stderr.write(failureText(error, how));
       }
       return error?.exitCode ?? ExitCode.ok;
     },
     error(error: unknown, document: JsonDocument): number {
       if (asJson) writeJson(document);
       else if (!(error instanceof Interrupted && (error.silent || quiet)))
-        stderr.write(failureText(error, { style, verbose }));
+        stderr.write(failureText(error, how));
       return exitCodeOf(error);
     },
   };

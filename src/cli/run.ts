@@ -1,33 +1,40 @@
-import { constants, homedir } from "node:os";
+import { arch, constants, homedir, release } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
+import { pathToFileURL } from "node:url";
 import type { Surroundings } from "../cluster/types.ts";
+import { openBugReport } from "../output/bug-report.ts";
 import { failureText } from "../output/failure.ts";
 import { Interrupted } from "../output/interrupted.ts";
 import { styleFor } from "../output/terminal.ts";
 import type { Io } from "./command.ts";
-import { main } from "./main.ts";
+import { main, type Help } from "./main.ts";
+import { version } from "./version.ts";
 
 /**
  * Runs kpush as this process: the only place that knows there is one. Ends it when all is written.
  *
+ * @param directory - of the package
  * @param beforeExit - called when the work is done, before the process ends
  */
-export async function run(beforeExit: () => void): Promise<never> {
+export async function run(directory: string, beforeExit: () => void): Promise<never> {
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) onSignal(signal, controller);
   onClosedOutput(controller);
   const { argv, stdout, stderr } = process;
+  const help = helpOf(directory);
   process.on("uncaughtException", (error) => {
     // It is told as a bug, but what can be cleaned up is; where even that hangs or fails, no more.
     if (controller.signal.aborted) process.exit(1);
     controller.abort(error);
     setTimeout(() => {
-      stderr.write(failureText(error, { style: styleFor(false), verbose: true }));
+      const report = help.bug.text;
+      stderr.write(failureText(error, { style: styleFor(false), verbose: true, report }));
       process.exit(1);
     }, 3000);
   });
-  process.exitCode = await main(argv.slice(2), io(), surroundings(), controller.signal);
+  process.exitCode = await main(argv.slice(2), io(), surroundings(), controller.signal, help);
   await Promise.all([written(stdout), written(stderr)]);
   beforeExit();
   // Keep-alive sockets and timers of libraries may still be there; nobody waits for them.
@@ -62,6 +69,15 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
     if (stream.destroyed || stream.writableLength === 0) resolve();
     else stream.write("", () => resolve());
   });
+}
+
+function helpOf(directory: string): Help {
+  const { version: node, platform } = process;
+  const system = `${platform} ${arch()} ${release()}`;
+  return {
+    docs: pathToFileURL(join(directory, "docs/")).href,
+    bug: openBugReport({ version, directory, node, system }),
+  };
 }
 
 function io(): Io {

@@ -1,4 +1,5 @@
 import { KpushError, messageOf } from "../errors.ts";
+import { codeOf, type HelpLink } from "./help-link.ts";
 import { Interrupted } from "./interrupted.ts";
 import type { Style } from "./terminal.ts";
 
@@ -9,29 +10,37 @@ export interface FailureStyle {
   verbose: boolean;
   /** Put in front where several images were pushed. */
   image?: string | undefined;
+  /** Leads to what the documentation says of the error; without it there is no such line. */
+  link?: HelpLink | undefined;
+  /** What a report of a bug has to say. */
+  report?: ((error: unknown) => string) | undefined;
 }
 
-const isBug = "this is a bug in kpush; please report it, with what the same command says with -v";
+const reportIt =
+  "this is a bug in kpush; please report it with the lines below, which hold no names and no secrets";
 
 /**
- * `error: what failed, and why` and `hint: what helps`. What is no {@link KpushError} is a bug, and is
- * told with its causes; a stack comes only with `-v`.
+ * `error: what failed, and why`, `hint: what helps`, and `more:` with the way to the rest. What is no
+ * {@link KpushError} is a bug, and is told with its causes and the report; a stack else comes only with `-v`.
  */
-export function failureText(error: unknown, { style, verbose, image }: FailureStyle): string {
+export function failureText(error: unknown, how: FailureStyle): string {
   if (error instanceof Interrupted) return `${error.message}\n`;
-  const expected = error instanceof KpushError;
+  const { style, verbose, image, link, report } = how;
+  const expected = error instanceof KpushError && error.code !== "UNEXPECTED";
   const about = image === undefined ? "" : `${image}: `;
   const lines = [
     `${style.bad("error:")} ${about}${expected ? messageOf(error) : nameAndMessage(error)}`,
   ];
   if (verbose || !expected) lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
-  const hint = expected ? error.hint : isBug;
+  const hint = expected ? error.hint : reportIt;
   if (hint !== undefined) lines.push(`${style.strong("hint:")} ${hint}`);
+  if (link) lines.push(style.faint(`more: ${link(codeOf(error))}`));
   if (verbose) {
     if (expected) lines.push(style.faint(`code: ${error.code}`));
     lines.push(style.faint(stackOf(error)));
   }
-  return `${lines.join("\n")}\n`;
+  const text = `${lines.join("\n")}\n`;
+  return expected || !report ? text : `${text}\n${report(error)}`;
 }
 
 /** The messages of `cause`, of its cause, and so on; a chain that bites its tail ends. */

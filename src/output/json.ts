@@ -1,7 +1,7 @@
-import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
+import { KpushError, messageOf } from "../errors.ts";
 import type { PushedImage, Report, RouteName } from "../events.ts";
 import type { InstallResult, StatusResult, UninstallResult } from "../results.ts";
-import { Interrupted } from "./interrupted.ts";
+import { codeOf, helpUrl, type ToldCode } from "./help-link.ts";
 
 /** What `--json` writes: one document on stdout, whatever happens. New fields may come; none goes. */
 export interface JsonDocument {
@@ -47,9 +47,13 @@ export interface JsonFailedImage {
 }
 
 export interface JsonError {
-  code: ErrorCode | "INTERRUPTED";
+  code: ToldCode;
   message: string;
   hint?: string;
+  /** Address of what the documentation of this installation says of the code. */
+  help?: string;
+  /** Of `UNEXPECTED`: what a report of the bug has to say, without names and secrets. */
+  report?: string;
 }
 
 /** Collects what happens for the document. */
@@ -66,8 +70,15 @@ type JsonEnd =
 
 type JsonOutcome = PushedImage | { image: string; error: unknown };
 
+/** What is told of errors besides what they say themselves. */
+export interface JsonHelp {
+  /** As {@link helpUrl} takes it. */
+  docs?: string | undefined;
+  report?: ((error: unknown) => string) | undefined;
+}
+
 /** Starts a document. */
-export function openJson(): JsonCollector {
+export function openJson(help: JsonHelp = {}): JsonCollector {
   const head: Pick<JsonDocument, "registry" | "engine"> = {};
   const warnings: JsonDocument["warnings"] = [];
   return {
@@ -87,7 +98,7 @@ export function openJson(): JsonCollector {
     document(end) {
       if ("document" in end) {
         const { document, error } = end;
-        const wrong = error && { error: jsonError(error) };
+        const wrong = error && { error: jsonError(error, help) };
         return { version: 1, ok: error === undefined, ...document, ...head, warnings, ...wrong };
       }
       if ("error" in end) {
@@ -97,10 +108,10 @@ export function openJson(): JsonCollector {
           images: [],
           ...head,
           warnings,
-          error: jsonError(end.error),
+          error: jsonError(end.error, help),
         };
       }
-      const images = end.images.map(jsonImage);
+      const images = end.images.map((image) => jsonImage(image, help));
       return {
         version: 1,
         ok: !images.some((image) => "error" in image),
@@ -112,8 +123,8 @@ export function openJson(): JsonCollector {
   };
 }
 
-function jsonImage(outcome: JsonOutcome): JsonImage | JsonFailedImage {
-  if ("error" in outcome) return { image: outcome.image, error: jsonError(outcome.error) };
+function jsonImage(outcome: JsonOutcome, help: JsonHelp): JsonImage | JsonFailedImage {
+  if ("error" in outcome) return { image: outcome.image, error: jsonError(outcome.error, help) };
   const { image, pullRef, digest, tags, route, layers } = outcome;
   const { sentBytes, totalBytes, milliseconds } = outcome;
   const sizes = { layersSent: layers.sent, layersTotal: layers.total, sentBytes, totalBytes };
@@ -121,11 +132,13 @@ function jsonImage(outcome: JsonOutcome): JsonImage | JsonFailedImage {
 }
 
 /** What is no KpushError is `UNEXPECTED`; an interruption is told by its name. */
-function jsonError(error: unknown): JsonError {
-  if (error instanceof KpushError) {
-    const { code, message, hint } = error;
-    return { code, message, ...(hint !== undefined && { hint }) };
-  }
-  const code = error instanceof Interrupted ? "INTERRUPTED" : "UNEXPECTED";
-  return { code, message: messageOf(error) };
+function jsonError(error: unknown, { docs, report }: JsonHelp): JsonError {
+  const code = codeOf(error);
+  const hint = error instanceof KpushError ? error.hint : undefined;
+  return {
+    ...{ code, message: messageOf(error) },
+    ...(hint !== undefined && { hint }),
+    ...(docs !== undefined && { help: helpUrl(docs, code) }),
+    ...(code === "UNEXPECTED" && report && { report: report(error) }),
+  };
 }

@@ -40,6 +40,7 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
       case "progress":
       case "layer":
       case "bytes":
+      case "fact":
         return undefined;
     }
   };

@@ -44,7 +44,7 @@ export function ttyReporter(
   return {
     report(event) {
       progress.take(event, now());
-      if (event.type !== "debug" && event.type !== "layer") paused = false;
+      if (!["debug", "layer", "fact"].includes(event.type)) paused = false;
       const line = lineOf(event);
       if (line === undefined) return;
       spinner?.pause();

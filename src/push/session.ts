@@ -74,8 +74,10 @@ export async function reachRegistry(
   let pod: RegistryPod | undefined;
   let generation = 0;
 
-  const announce = ({ namespace, name, pullAddress }: RegistryPod) =>
+  const announce = ({ namespace, name, pullAddress, kind }: RegistryPod) => {
     report({ type: "registry", context: cluster.context, namespace, pod: name, pullAddress });
+    report({ type: "fact", what: "registry", value: kind });
+  };
   const pin = async (first: TunnelTarget, gone: unknown): Promise<TunnelTarget> => {
     if (!gone) return first;
     const current = pod ?? (await finding);

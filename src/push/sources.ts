@@ -1,5 +1,6 @@
 import { findEngine } from "../engine/find.ts";
 import type { Engine, LocalImage } from "../engine/types.ts";
+import type { Report } from "../events.ts";
 import { chooseImages, type ChosenImage } from "./archive/images.ts";
 import {
   openArchive,
@@ -44,7 +45,7 @@ export async function openSources(
   );
   const engine =
     names.length > 0 ? await findEngine(options, names, surroundings, report, signal) : undefined;
-  if (engine) report({ type: "engine", name: engine.name });
+  if (engine) announce(engine, report);
   const archives = new Set<OpenArchive>();
   const close = async () => {
     for (const archive of archives) await archive[Symbol.asyncDispose]();
@@ -68,6 +69,15 @@ export async function openSources(
     return [{ request, kind: "missing", error: outcome?.reason }];
   });
   return { all, [Symbol.asyncDispose]: close };
+}
+
+function announce({ name, endpoint, store }: Engine, report: Report): void {
+  report({ type: "engine", name });
+  const [product = ""] = name.split(" at ");
+  const [scheme = ""] = endpoint.split(":");
+  report({ type: "fact", what: "engine", value: product });
+  report({ type: "fact", what: "store", value: store });
+  report({ type: "fact", what: "engine address", value: scheme });
 }
 
 async function inspect(

@@ -18,14 +18,19 @@ export function openWay(
 ): Tunnel {
   const tell = (message: string) =>
     options.report({ type: "debug", message: `tunnel: ${message}` });
-  const forward = () =>
-    openFallback(openTunnel(options), async (error) => {
+  const goBy = (value: string) => options.report({ type: "fact", what: "way", value });
+  const forward = () => {
+    goBy("port-forward");
+    return openFallback(openTunnel(options), async (error) => {
       if (!is(error, "CLUSTER_FORBIDDEN") || !(await mayUseProxy(cluster, target)))
         return undefined;
+      goBy("pods/proxy");
       tell("no port-forward; the proxy to pods takes its place");
       return openProxyTunnel(options);
     });
+  };
   if (!cluster.inside || target.ip === undefined) return forward();
+  goBy("pod");
   tell("inside the cluster, dialling the pod itself");
   return openFallback(openDialTunnel(options), (error) => {
     if (!is(error, "TUNNEL_FAILED")) return Promise.resolve(undefined);

@@ -45,10 +45,20 @@ test("a push prints its reference, and ends although connections are kept alive"
 
 test("usage errors have their exit status", async () => {
   const { status, stdout, stderr } = await run(["--frobnicate"]);
+  const page = new URL("../../docs/errors.md#usage", import.meta.url).href;
   expect(stderr).toBe(
-    "error: there is no option --frobnicate\nhint: kpush --help lists the options\n",
+    `error: there is no option --frobnicate\nhint: kpush --help lists the options\nmore: ${page}\n`,
   );
   expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+});
+
+test("of images that failed alike, the last one shows where it is explained", async () => {
+  const { status, stderr } = await run(["./one.tar", "./two.tar", "oci:none"]);
+  const told = stderr.slice(stderr.indexOf("error: "));
+  expect(told).toMatch(
+    /^error: \.\/one\.tar: .*\nhint: .*\nerror: \.\/two\.tar: .*\nhint: .*\nerror: oci:none: .*\nhint: .*\nmore: .*#image_not_found\n$/,
+  );
+  expect(status).toBe(3);
 });
 
 test("long output into a pipe is never cut", async () => {
@@ -79,14 +89,7 @@ describe("signals", () => {
 
   test("the second one does not wait for the cleanup", async () => {
     const requests = new EventEmitter();
-    await using engine = await fakeEngine({
-      images: [{ names: ["app:v1"], layers: ["one"] }],
-      fault: (line) => {
-        if (!/^POST .*\/push|^DELETE /.test(line)) return undefined;
-        requests.emit(line.startsWith("DELETE") ? "cleaning" : "pushing");
-        return "hang";
-      },
-    });
+    await using engine = await hangingEngine(requests);
     const { child, ended, stderr } = start(["-H", engine.host, "app:v1"]);
     await once(requests, "pushing");
     child.kill("SIGTERM");
@@ -94,6 +97,46 @@ describe("signals", () => {
     child.kill("SIGINT");
     expect(await ended).toEqual([130, null]);
     expect(await stderr).not.toContain("interrupted");
+  });
+});
+
+describe("a bug", () => {
+  /** Has the process throw where nobody catches it, when SIGUSR2 comes. */
+  const armed = async () => {
+    const file = join(cluster.directory, "bug.cjs");
+    const code = `process.on("SIGUSR2", () => { throw new TypeError("a word of the user's"); })`;
+    await writeFile(file, code);
+    return { NODE_OPTIONS: `--require ${file}` };
+  };
+
+  test("is told with what to report of it, and what was open is closed", async () => {
+    const { child, ended, stderr } = start(["tunnel", "-v"], await armed());
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    child.kill("SIGUSR2");
+    expect(await ended).toEqual([1, null]);
+    const told = await stderr;
+    expect(told).toContain(
+      "\nerror: TypeError: a word of the user's\nhint: this is a bug in kpush",
+    );
+    const report = /\n```text\n[^]*?\n```\n$/.exec(told)?.[0];
+    expect(report).toMatch(
+      /^\n```text\nkpush {5}\S+, from a checkout\nnode {6}v\S+, \w+ \w+ \S+\ncommand {3}kpush tunnel --verbose\nregistry {2}kpush, by port-forward\nerror {5}TypeError\n {4}at [^]*```\n$/,
+    );
+    expect(report).not.toMatch(/user's|kpush-registry|test|127\.0\.0\.1|bug\.cjs/);
+    await expect(get(`${line.toString().trim()}/v2/`)).rejects.toThrow("ECONNREFUSED");
+  });
+
+  test("is told even where the cleanup hangs", async () => {
+    const requests = new EventEmitter();
+    await using engine = await hangingEngine(requests);
+    const { child, ended, stderr } = start(["-v", "-H", engine.host, "app:v1"], await armed());
+    await once(requests, "pushing");
+    child.kill("SIGUSR2");
+    await once(requests, "cleaning");
+    expect(await ended).toEqual([1, null]);
+    expect(await stderr).toMatch(
+      /\nerror: TypeError: .*\nhint: this is a bug[^]*\n\n```text\n[^]*\nroute {5}daemon\n[^]*\n```\n$/,
+    );
   });
 });
 
@@ -175,6 +218,18 @@ describe("the code cache", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 });
+
+/** Neither takes a push nor removes a tag: says so when it is asked, and never answers. */
+function hangingEngine(requests: EventEmitter) {
+  return fakeEngine({
+    images: [{ names: ["app:v1"], layers: ["one"] }],
+    fault: (line) => {
+      if (!/^POST .*\/push|^DELETE /.test(line)) return undefined;
+      requests.emit(line.startsWith("DELETE") ? "cleaning" : "pushing");
+      return "hang";
+    },
+  });
+}
 
 async function emptyHome(name: string): Promise<{ XDG_CACHE_HOME: string }> {
   const directory = join(cluster.directory, name);

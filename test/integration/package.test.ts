@@ -1,7 +1,8 @@
 import { execFile, type ExecFileOptions } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { publint } from "publint";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -64,6 +65,15 @@ test("its shell command runs too", async () => {
 test("its demo pushes an image from end to end", { timeout: 60_000 }, async () => {
   const { stdout } = await kpush("demo");
   expect(stdout).toMatch(/localhost:5000\/hello:v1@sha256:[0-9a-f]{64}/);
+});
+
+test("its errors lead to the section on them, in what was installed", async () => {
+  const failed = await kpush("--frobnicate").catch((error: unknown) => error);
+  const { stderr } = failed as { stderr: string };
+  const [, url = "", anchor = ""] = /\nmore: (file:.*)#(.*)\n$/.exec(stderr) ?? [];
+  const file = fileURLToPath(url);
+  expect(file).toBe(await realpath(join(directory, "node_modules/kpush/docs/errors.md")));
+  expect((await readFile(file, "utf8")).toLowerCase()).toContain(`\n### ${anchor}\n`);
 });
 
 test("its library is an ES module that throws its own errors", async () => {

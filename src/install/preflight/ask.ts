@@ -6,7 +6,7 @@ import {
   type ObjectRef,
 } from "../../cluster/objects.ts";
 import type { Cluster } from "../../cluster/types.ts";
-import { list, mapping } from "../../cluster/values.ts";
+import { list, mapping, text } from "../../cluster/values.ts";
 import type { Report } from "../../events.ts";
 import { names, registrySelector } from "../names.ts";
 import type { InstallSettings } from "../types.ts";
@@ -76,6 +76,8 @@ export async function ask(
       ),
     ),
   ]);
+  const value = text(mapping(mapping(nodes?.[0]?.["status"])["nodeInfo"])["kubeletVersion"]);
+  if (value !== undefined) report({ type: "fact", what: "nodes", value });
   return {
     ...{ nodes, pods, classes, claim, namespace: space?.object },
     registries: registries.flatMap((found) => found ?? []),

@@ -42,13 +42,36 @@ test("-v adds causes, code and stack", () => {
   expect(lines[5]).toMatch(/^ {4}at /);
 });
 
-test("what nobody expected is called a bug, with its causes and without a stack", () => {
+test("what nobody expected is called a bug, with its causes and what to report, without a stack", () => {
   const error = new TypeError("x is not a function", { cause: new Error("below") });
-  expect(failureText(error, plainly)).toBe(`\
+  const report = (reported: unknown) => `report of ${reported === error}\n`;
+  expect(failureText(error, { ...plainly, report })).toBe(`\
 error: TypeError: x is not a function
   caused by: below
-hint: this is a bug in kpush; please report it, with what the same command says with -v
+hint: this is a bug in kpush; please report it with the lines below, which hold no names and no secrets
+
+report of true
 `);
+});
+
+test("a bug that kpush found out itself is told as one", () => {
+  const error = new KpushError("UNEXPECTED", "the push ended without an outcome");
+  const report = () => "report\n";
+  expect(failureText(error, { ...plainly, report })).toMatch(
+    /^error: the push .*\nhint: .*bug.*\n\nreport\n$/,
+  );
+});
+
+test("the last line leads to what else is known of the error, and comes before what -v adds", () => {
+  const error = new KpushError("TIMEOUT", "too late", { hint: "wait" });
+  const link = (code: string) => `page of ${code}`;
+  expect(failureText(error, { ...plainly, link })).toBe(
+    "error: too late\nhint: wait\nmore: page of TIMEOUT\n",
+  );
+  expect(failureText(error, { ...plainly, link, verbose: true })).toMatch(
+    /\nmore: page of TIMEOUT\ncode: TIMEOUT\n {4}at /,
+  );
+  expect(failureText(new Error("x"), { ...plainly, link })).toContain("more: page of UNEXPECTED\n");
 });
 
 test.for(["a string", 42, null, undefined])("even %o can be thrown", (thrown) => {

@@ -112,3 +112,26 @@ describe("other commands", () => {
     });
   });
 });
+
+test("an error has the way to what is known of it, a bug what to report", () => {
+  const help = { docs: "file:///kpush/docs/", report: (error: unknown) => `of ${String(error)}` };
+  const json = openJson(help);
+  const failed = { image: "no:v1", error: new KpushError("IMAGE_NOT_FOUND", "there is none") };
+  expect(json.document({ images: [failed] }).images).toEqual([
+    {
+      image: "no:v1",
+      error: {
+        ...{ code: "IMAGE_NOT_FOUND", message: "there is none" },
+        help: "file:///kpush/docs/errors.md#image_not_found",
+      },
+    },
+  ]);
+  expect(json.document({ error: new TypeError("what?") }).error).toEqual({
+    ...{ code: "UNEXPECTED", message: "what?", help: "file:///kpush/docs/errors.md#unexpected" },
+    report: "of TypeError: what?",
+  });
+  expect(json.document({ error: new Interrupted("SIGINT", 2) }).error).toEqual({
+    ...{ code: "INTERRUPTED", message: "interrupted by SIGINT" },
+    help: "file:///kpush/docs/errors.md#interrupted",
+  });
+});
