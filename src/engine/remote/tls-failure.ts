@@ -19,11 +19,11 @@ export function tlsFailure(
     return ["ENGINE_UNREACHABLE", what, setTls];
   }
   if (errno === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    const what = "the certificate is of another host than the engine";
+    const what = "a certificate of another host is shown by the engine";
     return ["ENGINE_UNREACHABLE", what, "use the name or the address that it was made for"];
   }
   if (errno === "CERT_HAS_EXPIRED" || errno === "CERT_NOT_YET_VALID") {
-    const what = "the certificate is not valid now of the engine";
+    const what = "a certificate that is not valid at this time is shown by the engine";
     return ["ENGINE_UNREACHABLE", what, "renew it, and check the clocks of both machines"];
   }
   // Where TLS broke in the middle of a write, node's code is EPROTO and OpenSSL's words are all there is.
