@@ -17,7 +17,7 @@ const common = {
   target: "node20.19",
   metafile: true,
   write: false,
-  loader: { ".yaml": "text" },
+  loader: { ".yaml": "text", ".bash": "text", ".zsh": "text", ".fish": "text" },
   minifySyntax: true,
   minifyWhitespace: true, // names stay: a stack in a bug report should say something
   legalComments: "none",

@@ -1,10 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-/** The manifests are imported as text, as esbuild does it in the build. */
+/** Manifests and completion scripts are imported as text, as esbuild does it in the build. */
 const yamlText = {
   name: "yaml-text",
   transform: (text: string, id: string) =>
-    id.endsWith(".yaml") ? `export default ${JSON.stringify(text)};` : undefined,
+    /\.(yaml|bash|zsh|fish)$/.test(id) ? `export default ${JSON.stringify(text)};` : undefined,
 };
 
 export default defineConfig({

@@ -51,6 +51,8 @@ export interface Command {
   /** First words of the lines that it shows, so that what follows stands in line. */
   labels?: readonly string[];
   takesImages?: true;
+  /** Words that it takes, which a shell completes. */
+  words?: readonly string[];
   /** Writes to stdout while it runs, so that nothing may be redrawn meanwhile. */
   narrates?: true;
   /** A word that is kept for later: not listed, and takes anything. */

@@ -1,5 +1,6 @@
 import { variablesOf, type Command } from "./command.ts";
 import { optionGroups } from "./option.ts";
+import { asTyped, type Program } from "./program.ts";
 import { flagOf, optionOf, variables, type OptionName } from "./options.ts";
 
 /** Columns that no line of a help text goes beyond. */
@@ -7,32 +8,36 @@ const columns = 80;
 const indent = "  ";
 
 /** `kpush --help`, where `main` is the command that an image name alone runs. */
-export function mainHelp(main: Command, commands: readonly Command[]): string {
+export function mainHelp(main: Command, commands: readonly Command[], program: Program): string {
   const listed = commands.filter(({ reserved }) => !reserved);
   return joined([
-    ...head(main),
+    ...head(main, program),
     section("Commands", inColumns(listed.map(({ name, summary }) => [name, summary]))),
     ...optionSections(main, [...main.options, "version"]),
     ...foot(main),
-    "kpush COMMAND --help describes a command.\n",
+    asTyped("kpush COMMAND --help describes a command.\n", program),
   ]);
 }
 
 /** `kpush COMMAND --help` */
-export function commandHelp(command: Command): string {
-  return joined([...head(command), ...optionSections(command, command.options), ...foot(command)]);
+export function commandHelp(command: Command, program: Program): string {
+  return joined([
+    ...head(command, program),
+    ...optionSections(command, command.options),
+    ...foot(command),
+  ]);
 }
 
-function head({ description, usage, examples }: Command): string[] {
+function head({ description, usage, examples }: Command, program: Program): string[] {
   const example = ([command, does]: readonly [string, string]) => [
-    indent + command,
+    indent + asTyped(command, program),
     `${indent}    ${does}`,
   ];
   return [
-    ...description.map((paragraph) => `${wrap(paragraph, "")}\n`),
+    ...description.map((paragraph) => `${wrap(asTyped(paragraph, program), "")}\n`),
     section(
       "Usage",
-      usage.map((line) => indent + line),
+      usage.map((line) => indent + asTyped(line, program)),
     ),
     section("Examples", examples.flatMap(example)),
   ];

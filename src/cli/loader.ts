@@ -19,7 +19,7 @@ export interface Host {
 
 /** What run.ts exports. */
 interface Entry {
-  run: (directory: string, beforeExit: () => void) => Promise<never>;
+  run: (directory: string, beforeExit: () => void, program?: string) => Promise<never>;
 }
 
 /**
@@ -29,13 +29,17 @@ interface Entry {
  * Node's own cache (`module.enableCompileCache`, since 22.8) would do it too, but a start by it takes 7
  * of 40 ms longer than by this one, measured with --help on Node 22, 24 and 26.
  */
-export function start(host: Host, directory: string): void {
+export function start(host: Host, directory: string, program?: string): void {
   const cache = openCodeCache(host);
   const { run } = requireFrom(directory, cache)(`./${KPUSH_ENTRY}`) as Entry;
-  void run(join(directory, ".."), () => {
-    // A run that failed early has compiled little of what the next one needs.
-    if (host.exitCode === 0) cache?.write();
-  });
+  void run(
+    join(directory, ".."),
+    () => {
+      // A run that failed early has compiled little of what the next one needs.
+      if (host.exitCode === 0) cache?.write();
+    },
+    program,
+  );
 }
 
 /** `require` for the chunks, each compiled from the cache where it is there. */

@@ -15,6 +15,7 @@ import { commands } from "./commands/all.ts";
 import { pushCommand } from "./commands/push.ts";
 import { variables } from "./options.ts";
 import { parse, type Parsed } from "./parse.ts";
+import { asTyped, type Program } from "./program.ts";
 import { resolveSettings } from "./settings.ts";
 import { version } from "./version.ts";
 
@@ -31,6 +32,7 @@ export interface Help {
  * @param argv - what follows `kpush`
  * @param signal - to be aborted with an {@link Interrupted}
  * @param help - without it, errors have no links, and bugs no report
+ * @param program - what the user typed to run it, as usage and hints show it
  * @returns the exit status
  */
 export async function main(
@@ -39,12 +41,18 @@ export async function main(
   surroundings: Surroundings,
   signal: AbortSignal,
   help?: Help,
+  program: Program = "kpush",
 ): Promise<number> {
   const json = openJson({ docs: help?.docs, report: help?.bug.text });
-  const tell = teller(argv, io, surroundings, help);
+  const tell = teller(argv, io, surroundings, help, program);
   try {
+    if (argv[0] === "__complete") {
+      const { answer } = await import("./completion/answer.ts");
+      io.stdout.write(await answer(argv.slice(1), surroundings, signal));
+      return ExitCode.ok;
+    }
     const parsed = parse(argv, commands, pushCommand);
-    const text = await helpOrVersion(parsed);
+    const text = await helpOrVersion(parsed, program);
     if (text !== undefined) {
       io.stdout.write(text);
       return ExitCode.ok;
@@ -63,11 +71,14 @@ export async function main(
   }
 }
 
-async function helpOrVersion({ command, named, given }: Parsed): Promise<string | undefined> {
+async function helpOrVersion(
+  { command, named, given }: Parsed,
+  program: Program,
+): Promise<string | undefined> {
   if (command.reserved) return undefined;
   if (given.get("help")) {
     const { commandHelp, mainHelp } = await import("./help.ts");
-    return named ? commandHelp(command) : mainHelp(pushCommand, commands);
+    return named ? commandHelp(command, program) : mainHelp(pushCommand, commands, program);
   }
   return given.get("version") ? `${version}\n` : undefined;
 }
@@ -128,6 +139,7 @@ function teller(
   { stdout, stderr }: Io,
   { env }: Surroundings,
   help: Help | undefined,
+  program: Program,
 ) {
   // Looked up by hand, as they hold where the command line is wrong too.
   const end = argv.indexOf("--");
@@ -136,7 +148,8 @@ function teller(
   const noColor = has("--no-color");
   const style = styleFor(useColor(stderr, env, noColor));
   const link = help && helpLink(help.docs, stderr, env, noColor);
-  const how = { style, verbose: has("-v", "--verbose"), link, report: help?.bug.text };
+  const typed = (hint: string) => asTyped(hint, program);
+  const how = { style, typed, verbose: has("-v", "--verbose"), link, report: help?.bug.text };
   const quiet = has("-q", "--quiet");
   const asJson = has("--json");
   const writeJson = (document: JsonDocument) =>

@@ -93,6 +93,7 @@ const options = {
     help: "on your cluster; asks first, and cleans up",
   },
   ...installOptions,
+  install: { group: "Run", help: "write it to where the shell looks for it" },
   timeout: {
     group: "Run",
     value: "DURATION",

@@ -34,7 +34,7 @@ export function parse(
   if (command.reserved) return { command, named, words, given: new Map() };
   checkSwitches(argv, command);
   const given = readGiven(found.values, command);
-  if (words.length > 0 && !command.takesImages) throw noWords(words, command);
+  if (words.length > 0 && !command.takesImages && !command.words) throw noWords(words, command);
   return { command, named, words, given };
 }
 

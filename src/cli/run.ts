@@ -10,6 +10,7 @@ import { Interrupted } from "../output/interrupted.ts";
 import { styleFor } from "../output/terminal.ts";
 import type { Io } from "./command.ts";
 import { main, type Help } from "./main.ts";
+import type { Program } from "./program.ts";
 import { version } from "./version.ts";
 
 /**
@@ -17,8 +18,13 @@ import { version } from "./version.ts";
  *
  * @param directory - of the package
  * @param beforeExit - called when the work is done, before the process ends
+ * @param program - what the user typed to run it
  */
-export async function run(directory: string, beforeExit: () => void): Promise<never> {
+export async function run(
+  directory: string,
+  beforeExit: () => void,
+  program: Program = "kpush",
+): Promise<never> {
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) onSignal(signal, controller);
   onClosedOutput(controller);
@@ -34,7 +40,11 @@ export async function run(directory: string, beforeExit: () => void): Promise<ne
       process.exit(1);
     }, 3000);
   });
-  process.exitCode = await main(argv.slice(2), io(), surroundings(), controller.signal, help);
+  const place = surroundings();
+  const called = await commandLine(program, argv.slice(2), place.env);
+  process.exitCode = called
+    ? await main(called.argv, io(), { ...place, env: called.env }, controller.signal, help, program)
+    : 0;
   await Promise.all([written(stdout), written(stderr)]);
   beforeExit();
   // Keep-alive sockets and timers of libraries may still be there; nobody waits for them.
@@ -43,6 +53,15 @@ export async function run(directory: string, beforeExit: () => void): Promise<ne
 
 /** Asked of the descriptor: `process.stdin` itself takes a while to open, and is seldom read. */
 const isTerminal = isatty(0);
+
+/** The command line as kpush reads it; undefined where docker's question about the plugin was answered. */
+async function commandLine(program: Program, argv: string[], env: Surroundings["env"]) {
+  if (program !== "docker kpush") return { argv, env };
+  const { fromDocker, metadata, metadataWord } = await import("./plugins/docker.ts");
+  if (argv[0] !== metadataWord) return fromDocker(argv, env);
+  process.stdout.write(metadata());
+  return undefined;
+}
 
 /** The first signal ends the work in good order, the second one ends the process. */
 function onSignal(signal: "SIGINT" | "SIGTERM" | "SIGHUP", controller: AbortController): void {

@@ -44,6 +44,20 @@ export function contextHost(
   return { host, tls: isTls ? files : undefined };
 }
 
+/** Names of all docker contexts that are kept in files, so all but `default`. */
+export function contextNames(
+  facts: EndpointFacts,
+  list: (directory: string) => readonly string[],
+): string[] {
+  const { join } = pathsOf(facts.platform);
+  const directory = join(configDirectory(facts), "contexts", "meta");
+  return list(directory).flatMap((id) => {
+    const meta = parse(facts.files.read(join(directory, id, "meta.json"))) as
+      { Name?: unknown } | undefined;
+    return typeof meta?.Name === "string" ? [meta.Name] : [];
+  });
+}
+
 /** Where docker keeps its settings, contexts and, unless told otherwise, certificates. */
 export function configDirectory({ env, home, platform }: EndpointFacts): string {
   return env["DOCKER_CONFIG"] || pathsOf(platform).join(home, ".docker");

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
 import type { Surroundings } from "../cluster/types.ts";
 import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
 import type { Report } from "../events.ts";
 import { openEngine, type EngineTimings, type FoundEngine } from "./client.ts";
 import { resolveEndpoints, type Endpoint, type Files } from "./endpoint.ts";
 import { noEngine } from "./failures.ts";
+import { fileSystem } from "./files.ts";
 import type { SshSurroundings } from "./remote/ssh-dial.ts";
 import { unsafeWay } from "./remote/tcp-address.ts";
 import type { Engine, EngineOptions } from "./types.ts";
@@ -138,14 +138,3 @@ const severity: ErrorCode[] = [
 function isThere({ connection }: Endpoint, files: Files): boolean {
   return !("socketPath" in connection) || files.exists(connection.socketPath);
 }
-
-const fileSystem: Files = {
-  exists: existsSync,
-  read: (path) => {
-    try {
-      return readFileSync(path, "utf8");
-    } catch {
-      return undefined;
-    }
-  },
-};

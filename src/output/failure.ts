@@ -12,6 +12,8 @@ export interface FailureStyle {
   image?: string | undefined;
   /** Leads to what the documentation says of the error; without it there is no such line. */
   link?: HelpLink | undefined;
+  /** The hint with its command lines as the user would type them. */
+  typed?: ((hint: string) => string) | undefined;
   /** What a report of a bug has to say. */
   report?: ((error: unknown) => string) | undefined;
 }
@@ -25,7 +27,7 @@ const reportIt =
  */
 export function failureText(error: unknown, how: FailureStyle): string {
   if (error instanceof Interrupted) return `${error.message}\n`;
-  const { style, verbose, image, link, report } = how;
+  const { style, verbose, image, link, report, typed = (text: string) => text } = how;
   const expected = error instanceof KpushError && error.code !== "UNEXPECTED";
   const about = image === undefined ? "" : `${image}: `;
   const lines = [
@@ -33,7 +35,7 @@ export function failureText(error: unknown, how: FailureStyle): string {
   ];
   if (verbose || !expected) lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
   const hint = expected ? error.hint : reportIt;
-  if (hint !== undefined) lines.push(`${style.strong("hint:")} ${hint}`);
+  if (hint !== undefined) lines.push(`${style.strong("hint:")} ${typed(hint)}`);
   if (link) lines.push(style.faint(`more: ${link(codeOf(error))}`));
   if (verbose) {
     if (expected) lines.push(style.faint(`code: ${error.code}`));

@@ -40,7 +40,14 @@ const kpush = (...argv: string[]) =>
 test("the package is under 3 MB, and has what users need", () => {
   expect(tarball.size).toBeLessThan(3_000_000);
   const files = tarball.files.map(({ path }) => path);
-  for (const file of ["LICENSE", "README.md", "bin/kpush.js", "dist/THIRD-PARTY-LICENSES.txt"]) {
+  for (const file of [
+    "LICENSE",
+    "README.md",
+    "bin/kpush.js",
+    "bin/kubectl-kpush.js",
+    "bin/docker-kpush.js",
+    "dist/THIRD-PARTY-LICENSES.txt",
+  ]) {
     expect(files).toContain(file);
   }
   expect(files.filter((file) => /^(src|test|bench|build|node_modules)\//.test(file))).toEqual([]);
@@ -60,6 +67,17 @@ test("it runs where it is installed", async () => {
 test("its shell command runs too", async () => {
   const { stdout } = await exec("npm", ["exec", "--offline", "kpush", "--", "--version"]);
   expect(stdout).toBe(`${manifest.version}\n`);
+});
+
+test.for([
+  ["kubectl-kpush", ["--help"], "Usage:\n  kubectl kpush [OPTION]... IMAGE..."],
+  ["docker-kpush", ["-H", "unix:///none", "kpush", "--help"], "Usage:\n  docker kpush [OPTION]..."],
+  ["docker-kpush", ["docker-cli-plugin-metadata"], '"SchemaVersion":"0.1.0"'],
+  ["docker-kpush", ["__complete", "kpush", "install", "--si"], "--size\tof the claim"],
+  ["kubectl_complete-kpush", ["install", "--si"], "--size\tof the claim"],
+] as const)("its plugin %s answers %j", async ([name, argv, expected]) => {
+  const { stdout } = await exec(join("node_modules/.bin", name), argv);
+  expect(stdout).toContain(expected);
 });
 
 test("its demo pushes an image from end to end", { timeout: 60_000 }, async () => {

@@ -1,4 +1,5 @@
 import type { Command } from "../command.ts";
+import { completionCommand } from "./completion.ts";
 import { demoCommand } from "./demo.ts";
 import { installCommand } from "./install.ts";
 import { pushCommand } from "./push.ts";
@@ -15,5 +16,6 @@ export const commands: readonly Command[] = [
   uninstallCommand,
   tunnelCommand,
   demoCommand,
+  completionCommand,
   ...reservedCommands,
 ];

@@ -8,7 +8,6 @@ const words: Record<string, readonly [what: string, today: string]> = {
     "kpush cannot collect a registry's garbage yet",
     "docs/old-registry.md tells how to run the registry's own garbage-collect",
   ],
-  completion: ["kpush has no shell completion yet", "kpush --help lists commands and options"],
 };
 
 /** One command for each such word; it ends with a usage error that says what is true today. */

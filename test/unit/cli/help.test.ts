@@ -12,6 +12,7 @@ const texts = [
   ["uninstall.txt", ["uninstall", "--help"]],
   ["tunnel.txt", ["tunnel", "--help"]],
   ["demo.txt", ["demo", "--help"]],
+  ["completion.txt", ["completion", "--help"]],
 ] as const;
 
 test.for(texts)("%s is what the help says, to the letter", async ([file, argv]) => {

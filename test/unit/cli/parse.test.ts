@@ -171,7 +171,7 @@ describe("usage errors", () => {
   });
 });
 
-test.for(["doctor", "gc", "completion"])(
+test.for(["doctor", "gc"])(
   "%s is kept for later, and an image of this name can be pushed",
   async (word) => {
     const { status, stderr } = await runMain([word]);

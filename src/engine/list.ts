@@ -1,0 +1,50 @@
+import type { Surroundings } from "../cluster/types.ts";
+import { resolveEndpoints, type Endpoint } from "./endpoint.ts";
+import { fileSystem } from "./files.ts";
+import type { SshSurroundings } from "./remote/ssh-dial.ts";
+import { openTransport, readText } from "./transport.ts";
+import type { EngineOptions } from "./types.ts";
+
+const listLimit = 16 * 1024 * 1024;
+
+/**
+ * The names of all images that the engine holds, as it writes them; of the usual sockets, the first that
+ * answers with any. An engine by ssh is not asked: ssh may prompt, and takes its time.
+ *
+ * @returns none where there is no engine, or what answers is none
+ * @throws KpushError `USAGE`, `ENGINE_*` where what chooses the engine is wrong
+ */
+export async function listImageNames(
+  options: EngineOptions,
+  surroundings: Pick<Surroundings, "env" | "home" | "platform"> & SshSurroundings,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { endpoints } = resolveEndpoints(options, { ...surroundings, files: fileSystem });
+  const asked = endpoints
+    .filter(mayBeAsked)
+    .map((endpoint) => namesAt(endpoint, surroundings, signal).catch((): string[] => []));
+  for (const answer of asked) {
+    const names = await answer;
+    if (names.length > 0) return names;
+  }
+  return [];
+}
+
+function mayBeAsked({ connection }: Endpoint): boolean {
+  if ("ssh" in connection) return false;
+  return !("socketPath" in connection) || fileSystem.exists(connection.socketPath);
+}
+
+async function namesAt(
+  endpoint: Endpoint,
+  surroundings: SshSurroundings,
+  signal: AbortSignal,
+): Promise<string[]> {
+  using transport = openTransport(endpoint, surroundings);
+  const answer = await transport.send({ method: "GET", path: "/images/json", signal });
+  if (answer.statusCode !== 200) return [];
+  const images: unknown = JSON.parse(await readText(transport, answer, listLimit, signal));
+  if (!Array.isArray(images)) return [];
+  const tags = images.flatMap((image: { RepoTags?: unknown } | null) => image?.RepoTags ?? []);
+  return tags.filter((tag) => typeof tag === "string").filter((tag) => !tag.includes("<none>"));
+}
