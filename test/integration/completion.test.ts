@@ -48,7 +48,8 @@ afterAll(async () => {
 });
 
 async function run(command: string, argv: readonly string[], more: Record<string, string> = {}) {
-  const { stdout, stderr } = await exec(command, argv, { env: { ...env, ...more }, cwd: home });
+  const options = { env: { ...env, ...more }, cwd: home, timeout: 30_000 };
+  const { stdout, stderr } = await exec(command, argv, options);
   expect(stderr).toBe("");
   return stdout.split("\n").filter((line) => line !== "");
 }
@@ -96,33 +97,37 @@ for (const shell of Object.keys(drivers)) {
   });
 }
 
-describe.for(Object.keys(drivers) as (keyof typeof drivers)[])("%s", (shell) => {
-  const complete = drivers[shell];
-  /** What stands before the last colon or equals sign stays in the line, and is in no reply of bash. */
-  const whole = (all: string[], before: string) =>
-    shell === "bash" ? all.map((one) => before + one) : all;
+describe.for(Object.keys(drivers) as (keyof typeof drivers)[])(
+  "%s",
+  { timeout: 60_000 },
+  (shell) => {
+    const complete = drivers[shell];
+    /** What stands before the last colon or equals sign stays in the line, and is in no reply of bash. */
+    const whole = (all: string[], before: string) =>
+      shell === "bash" ? all.map((one) => before + one) : all;
 
-  test.skipIf(missing.has(shell))("completes commands and images", async () => {
-    expect((await complete("kpush sta")).sort()).toEqual(["status"]);
-    expect(await complete("kpush podm")).toEqual(["podmans:v1"]);
-  });
+    test.skipIf(missing.has(shell))("completes commands and images", async () => {
+      expect((await complete("kpush sta")).sort()).toEqual(["status"]);
+      expect(await complete("kpush podm")).toEqual(["podmans:v1"]);
+    });
 
-  test.skipIf(missing.has(shell))("completes the options of the command at hand", async () => {
-    expect((await complete("kpush --co")).sort()).toEqual(["--compression", "--context"]);
-    expect(await complete("kpush tunnel --p")).toEqual(["--port"]);
-  });
+    test.skipIf(missing.has(shell))("completes the options of the command at hand", async () => {
+      expect((await complete("kpush --co")).sort()).toEqual(["--compression", "--context"]);
+      expect(await complete("kpush tunnel --p")).toEqual(["--port"]);
+    });
 
-  test.skipIf(missing.has(shell))("completes names behind their colon", async () => {
-    expect(whole(await complete("kpush myapp:d"), "myapp:")).toEqual(["myapp:dev"]);
-  });
+    test.skipIf(missing.has(shell))("completes names behind their colon", async () => {
+      expect(whole(await complete("kpush myapp:d"), "myapp:")).toEqual(["myapp:dev"]);
+    });
 
-  test.skipIf(missing.has(shell))("completes contexts, also behind an equals sign", async () => {
-    expect(await complete("kpush --context st")).toEqual(["staging"]);
-    expect(whole(await complete("kpush --context=st"), "--context=")).toEqual([
-      "--context=staging",
-    ]);
-  });
-});
+    test.skipIf(missing.has(shell))("completes contexts, also behind an equals sign", async () => {
+      expect(await complete("kpush --context st")).toEqual(["staging"]);
+      expect(whole(await complete("kpush --context=st"), "--context=")).toEqual([
+        "--context=staging",
+      ]);
+    });
+  },
+);
 
 const answer = (words: readonly string[], more?: Record<string, string>) =>
   run("kpush", ["__complete", ...words], more);
@@ -176,4 +181,16 @@ test("--install says what it wrote and where, and the second time that nothing c
   expect(await run("kpush", ["completion", "--install", "bash"])).toEqual([`wrote ${file}`, next]);
   const again = await run("kpush", ["completion", "--install"], { SHELL: "/bin/bash" });
   expect(again).toEqual([`unchanged ${file}`, next]);
+});
+
+test("--install says where it could not write", async () => {
+  const failed: unknown = await run("kpush", ["completion", "--install", "zsh"], {
+    XDG_DATA_HOME: join(home, "kubeconfig"),
+  }).catch((error: unknown) => error);
+  expect(failed).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(
+      /^error: .*_kpush cannot be written \(ENOTDIR\)\nhint: /,
+    ) as string,
+  });
 });
