@@ -20,6 +20,7 @@ interface Case {
   rounds: Record<Distance, number>;
   /** What is new each time: nothing, the last layer, or all. */
   changes: "nothing" | "last layer" | "all";
+  options?: string[];
 }
 
 const layers = (count: number, size: number) => Array.from({ length: count }, () => size * MiB);
@@ -48,9 +49,17 @@ const cases: Case[] = [
   {
     what: "cold 400 MB",
     layers: layers(5, 80),
+    limits: { near: 1.0, far: [1.05, 0.6] },
+    rounds: { near: 3, far: 1 },
+    changes: "all",
+  },
+  {
+    what: "cold 400 MB, direct route",
+    layers: layers(5, 80),
     limits: { near: [0.5, 1.0], far: [1.05, 0.6] },
     rounds: { near: 3, far: 1 },
     changes: "all",
+    options: ["--route", "direct"],
   },
 ];
 
@@ -65,7 +74,7 @@ export async function pushes(
 }
 
 async function push(
-  { what, layers: sizes, limits, rounds, changes }: Case,
+  { what, layers: sizes, limits, rounds, changes, options = [] }: Case,
   distance: Distance,
   engine: TestEngine,
   config: NodeJS.ProcessEnv,
@@ -83,7 +92,7 @@ async function push(
     if (!again) await load(engine, image);
   };
   const kpushes: Side = {
-    ...{ command: [process.execPath, program, "-q", nameOf("kpush")], env },
+    ...{ command: [process.execPath, program, "-q", ...options, nameOf("kpush")], env },
     prepare: prepare("kpush"),
   };
   const hand: Side = { command: [byHand, nameOf("hand")], env, prepare: prepare("hand") };

@@ -100,9 +100,17 @@ const small = 20_000_000;
  */
 const smallRebuilt = 64_000_000;
 
-/** Which route is the quicker. */
+/**
+ * Which route is the quicker: for this push, and for those of the same image that follow. Stores that pack
+ * layers while they push remember what they have packed, and push a rebuilt image of 400 MB in 0.6 s, where kpush
+ * would have to export all of it each time (3.4 s, M), and dockerd to pack all of it once (12 s, M). In CI the
+ * engine is mostly a new one each time.
+ */
 async function weigh(job: PushJob, facts: PlanFacts, knowledge: Knowledge): Promise<Plan> {
   const { local, store } = facts;
+  if (store !== "containerd" && !job.context.surroundings.env["CI"]) {
+    return plan({ ...facts, learns: true });
+  }
   const most = facts.remote ? smallRebuilt : small;
   if (!local || !store || local.size <= most) return plan(facts);
   const [known, roundTrip] = await Promise.all([knowledge.known(), knowledge.roundTrip()]);

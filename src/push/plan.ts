@@ -24,6 +24,8 @@ export interface PlanFacts {
   route: "auto" | "daemon" | "direct";
   /** The user asked for one platform out of several. */
   platform: string | undefined;
+  /** The engine will remember the layers that it packs now. */
+  learns?: boolean | undefined;
   /** What there is to do, where that was found out. */
   work?: Work | undefined;
 }
@@ -79,6 +81,10 @@ export function plan(facts: PlanFacts): Plan {
   if (facts.local.names.length === 0 && facts.store !== "podman") {
     // Removing the temporary tag would remove the image's last name, and so the image.
     return { route: "direct", reason: "the image has no name of its own that would keep it" };
+  }
+  if (facts.learns) {
+    const reason = "the engine remembers the layers that it pushes, for the next time";
+    return { route: "daemon", reason };
   }
   const { daemon, direct } = facts.work ? estimate(facts.work) : { daemon: 0, direct: 0 };
   const [long, short] = [daemon, direct].map((seconds) => `${seconds.toFixed(1)} s`);
