@@ -46,6 +46,8 @@ export interface LibraryOptions extends LibrarySurroundings, ClusterChoice {
   /** `NAME[:TAG]` in the registry; with one image only. */
   name?: string;
   tags?: readonly string[];
+  /** The images are repositories, of which each tag is pushed that the engine has. */
+  allTags?: boolean;
   platform?: string;
   route?: "auto" | "daemon" | "direct";
   /** Of layers that kpush uploads and finds plain: `auto`, `none`, `gzip[:1-9]` or `zstd[:1-19]`. */

@@ -69,6 +69,11 @@ const options = {
     many: true,
     help: "one more tag for the image; may be given again",
   },
+  "all-tags": {
+    group: "Image",
+    short: "a",
+    help: "IMAGE is a name without tag: push each of its tags",
+  },
   platform: {
     group: "Image",
     value: "OS/ARCH",

@@ -20,6 +20,7 @@ export interface Settings {
   dockerContext: string | undefined;
   name: string | undefined;
   tags: string[];
+  allTags: boolean;
   platform: string | undefined;
   route: "auto" | "daemon" | "direct" | undefined;
   /** As `parseCompression` takes it. */
@@ -65,6 +66,7 @@ export function resolveSettings(
     dockerContext: text("docker-context"),
     name: text("name"),
     tags: [...list("tag")],
+    allTags: isOn("all-tags"),
     platform: read("platform", platform, "a platform such as linux/amd64 or linux/arm/v7"),
     route: read("route", route, "auto, daemon or direct"),
     compression: read("compression", compression, compressionWords),

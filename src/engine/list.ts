@@ -9,8 +9,9 @@ const listLimit = 16 * 1024 * 1024;
 
 /**
  * The names of all images that the engine holds, as it writes them; of the usual sockets, the first that
- * answers with any. An engine by ssh is not asked: ssh may prompt, and takes its time.
+ * answers with any.
  *
+ * @param ways - `ssh`: an engine by ssh is asked too, which may prompt, and takes its time
  * @returns none where there is no engine, or what answers is none
  * @throws KpushError `USAGE`, `ENGINE_*` where what chooses the engine is wrong
  */
@@ -18,10 +19,11 @@ export async function listImageNames(
   options: EngineOptions,
   surroundings: Pick<Surroundings, "env" | "home" | "platform"> & SshSurroundings,
   signal: AbortSignal,
+  ways: { ssh?: boolean } = {},
 ): Promise<string[]> {
   const { endpoints } = resolveEndpoints(options, { ...surroundings, files: fileSystem });
   const asked = endpoints
-    .filter(mayBeAsked)
+    .filter((endpoint) => mayBeAsked(endpoint, ways))
     .map((endpoint) => namesAt(endpoint, surroundings, signal).catch((): string[] => []));
   for (const answer of asked) {
     const names = await answer;
@@ -30,8 +32,8 @@ export async function listImageNames(
   return [];
 }
 
-function mayBeAsked({ connection }: Endpoint): boolean {
-  if ("ssh" in connection) return false;
+function mayBeAsked({ connection }: Endpoint, { ssh = false }: { ssh?: boolean }): boolean {
+  if ("ssh" in connection) return ssh;
   return !("socketPath" in connection) || fileSystem.exists(connection.socketPath);
 }
 

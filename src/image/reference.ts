@@ -167,7 +167,8 @@ function chooseName(
   return names.find((name) => repositoryOf(name) === repository) ?? names[0];
 }
 
-function isSameName(name: string, text: string): boolean {
+/** Whether two texts name the same image: `app` and `docker.io/library/app:latest` do. */
+export function isSameName(name: string, text: string): boolean {
   try {
     const [one, two] = [name, text].map((each) => normalizeReference(parseReference(each)));
     return one?.repository === two?.repository && one?.tag === two?.tag;

@@ -1,3 +1,4 @@
+import { everyTag } from "./all-tags.ts";
 import type { OpenArchive } from "./archive/source.ts";
 import { openDeadline } from "./deadline.ts";
 import { openListening } from "./listening.ts";
@@ -16,13 +17,14 @@ import type { Context, ImageOutcome, PushOptions } from "./types.ts";
  */
 export async function push(options: PushOptions, context: Context): Promise<ImageOutcome[]> {
   const started = performance.now();
-  const requests = parseRequests(options, context.surroundings);
+  const asked = parseRequests(options, context.surroundings);
   using deadline = openDeadline(context.signal, options.timeout);
   const inside: Context = { ...context, signal: deadline.signal };
   const opening = openSession(options, inside);
   try {
     // An image that is not there, or a dead engine, must not wait for a cluster that may never answer.
     opening.catch(() => undefined);
+    const requests = options.allTags ? await everyTag(asked, options, inside) : asked;
     await using sources = await openSources(options, requests, inside, opening);
     const missing = sources.all.flatMap((source) => (source.kind === "missing" ? [source] : []));
     if (missing.length === sources.all.length) {

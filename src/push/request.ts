@@ -1,6 +1,7 @@
 import { KpushError } from "../errors.ts";
 import { parseImageArgument } from "../image/argument.ts";
 import { checkTag, destinationOf, parseReference } from "../image/reference.ts";
+import { plain } from "../image/text.ts";
 import type { Surroundings } from "../cluster/types.ts";
 import type { Source } from "./sources.ts";
 import type { PushOptions, Target } from "./types.ts";
@@ -25,7 +26,7 @@ export type Claim =
  * @throws KpushError `USAGE` or `BAD_REFERENCE`
  */
 export function parseRequests(
-  { images, name, tags = [] }: PushOptions,
+  { images, name, tags = [], allTags = false }: PushOptions,
   { stdin }: Pick<Surroundings, "stdin">,
 ): ImageRequest[] {
   if (images.length === 0)
@@ -39,6 +40,7 @@ export function parseRequests(
     parseReference(name);
   }
   for (const tag of tags) checkTag(tag);
+  if (allTags) checkAllTags(images, name, tags);
   if (images.filter((image) => image === "-").length > 1) {
     throw new KpushError("USAGE", "- is there twice, and standard input can be read but once", {
       hint: "save one of the images to a file",
@@ -59,6 +61,31 @@ export function parseRequests(
         return { kind: "stdin", image };
     }
   });
+}
+
+function checkAllTags(
+  images: readonly string[],
+  name: string | undefined,
+  tags: readonly string[],
+): void {
+  const other = name !== undefined ? "--name" : tags.length > 0 ? "--tag" : undefined;
+  if (other !== undefined) {
+    const message = `--all-tags and ${other} exclude each other: every image keeps its own tag`;
+    throw new KpushError("USAGE", message, { hint: "leave one out" });
+  }
+  for (const image of images) {
+    const { kind } = parseImageArgument(image);
+    const named = kind === "image" ? parseReference(image) : undefined;
+    if (named && named.tag === undefined && named.digest === undefined) continue;
+    const what = named ? "has one, or a digest" : "is an archive";
+    throw new KpushError(
+      "USAGE",
+      `--all-tags takes a name without a tag; "${plain(image, 300)}" ${what}`,
+      {
+        hint: "kpush --all-tags myapp pushes myapp:dev, myapp:v1 and so on",
+      },
+    );
+  }
 }
 
 export function noStandardInput(): KpushError {

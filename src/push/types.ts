@@ -9,6 +9,8 @@ export interface PushOptions extends ClusterOptions, RegistryOptions, EngineOpti
   name?: string | undefined;
   /** More tags in the same repository. */
   tags?: readonly string[] | undefined;
+  /** The images are repositories, of which each tag is pushed that the engine has. */
+  allTags?: boolean | undefined;
   platform?: string | undefined;
   /** `auto` unless given; for tests, and to work round an engine. */
   route?: "auto" | "daemon" | "direct" | undefined;

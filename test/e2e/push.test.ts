@@ -112,6 +112,25 @@ describe.each(engines)("from $name", (engine) => {
     }
   });
 
+  test("--all-tags pushes each tag; by id and by digest an image keeps its first name", async () => {
+    const repository = `kpush-e2e-tags-${engine.name.toLowerCase()}`;
+    const tags = ["v1", "v2"].map((tag) => `${repository}:${tag}`);
+    for (const name of tags) await load(engine, { name, layers: [1000], seed: name });
+    try {
+      const all = await kpush(["-a", repository], { host });
+      const lines = all.stdout.trim().split("\n");
+      expect(lines).toEqual(tags.map((tag) => expect.stringMatching(`/${tag}@sha256:`) as string));
+      const id = await imageId(engine, tags[1] ?? "");
+      const short = id.replace("sha256:", "").slice(0, 12);
+      for (const name of [short, `sha256:${id.replace("sha256:", "")}`]) {
+        const run = await kpush([name], { host });
+        expect(run).toMatchObject({ code: 0, stdout: `${lines[1]}\n` });
+      }
+    } finally {
+      for (const name of tags) await remove(engine, name);
+    }
+  });
+
   test("several images go over one tunnel, a reference line each", async () => {
     const all = ["first", "second"].map(
       (word) => `kpush-e2e-${word}-${engine.name.toLowerCase()}:v1`,

@@ -86,6 +86,14 @@ export async function fakeEngine(options: FakeEngineOptions = {}): Promise<FakeE
       const { serveraddress } = JSON.parse(await textOf(request)) as { serveraddress: string };
       return knock(Number(serveraddress.split(":")[1]), response);
     }
+    if (pathname === "/images/json") {
+      json(
+        response,
+        200,
+        images.map((image) => ({ Id: idOf(image), RepoTags: image.names })),
+      );
+      return;
+    }
     const [, name = "", action = ""] =
       /^\/images\/(.+?)(?:\/(json|tag|push|get))?$/.exec(pathname) ?? [];
     const full = query.has("tag") && action === "push" ? `${name}:${query.get("tag")}` : name;

@@ -28,6 +28,7 @@ export const pushCommand: Command = {
     "docker-context",
     "name",
     "tag",
+    "all-tags",
     "platform",
     "route",
     "compression",
@@ -41,12 +42,24 @@ export const pushCommand: Command = {
         hint: "kpush myapp:dev pushes one; kpush --help tells more",
       });
     }
-    const { host, dockerContext, name, tags, platform, route, compression, timeout } = settings;
+    const { host, dockerContext, name, tags, allTags, platform, route, compression, timeout } =
+      settings;
     const { push } = await import("../../push/push.ts");
     const outcomes = await push(
       {
         ...clusterSettings(settings),
-        ...{ images, host, dockerContext, name, tags, platform, route, compression, timeout },
+        ...{
+          images,
+          host,
+          dockerContext,
+          name,
+          tags,
+          allTags,
+          platform,
+          route,
+          compression,
+          timeout,
+        },
       },
       context,
     );

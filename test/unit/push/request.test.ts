@@ -23,7 +23,7 @@ const source = (image: string, names = [image]): Source => ({
   },
 });
 
-test.for<[string, string, string[], { name?: string; tags?: string[] }]>([
+test.for<[string, string, string[], { name?: string; tags?: string[]; allTags?: boolean }]>([
   ["no image", "USAGE", [], {}],
   ["--name with two images", "USAGE", ["a", "b"], { name: "c" }],
   ["a bad --name", "BAD_REFERENCE", ["a"], { name: "A" }],
@@ -31,6 +31,11 @@ test.for<[string, string, string[], { name?: string; tags?: string[] }]>([
   ["an upper-case image", "BAD_REFERENCE", ["App"], {}],
   ["an empty image", "BAD_REFERENCE", [""], {}],
   ["standard input", "USAGE", ["-"], {}],
+  ["--all-tags with a tag", "USAGE", ["a:v1"], { allTags: true }],
+  ["--all-tags with a digest", "USAGE", [`a@sha256:${"a".repeat(64)}`], { allTags: true }],
+  ["--all-tags with an archive", "USAGE", ["./a.tar"], { allTags: true }],
+  ["--all-tags with --name", "USAGE", ["a"], { allTags: true, name: "b" }],
+  ["--all-tags with --tag", "USAGE", ["a"], { allTags: true, tags: ["b"] }],
 ])("%s is refused with %s before anything is asked", ([, code, images, more]) => {
   expect(() => parseRequests({ images, ...more }, {})).toThrow(
     expect.objectContaining({ code }) as Error,
