@@ -51,6 +51,8 @@ export interface Command {
   /** First words of the lines that it shows, so that what follows stands in line. */
   labels?: readonly string[];
   takesImages?: true;
+  /** What follows `--` is another program's command line. */
+  takesCommand?: true;
   /** Words that it takes, which a shell completes. */
   words?: readonly string[];
   /** Writes to stdout while it runs, so that nothing may be redrawn meanwhile. */
@@ -70,6 +72,8 @@ export interface CommandResult {
   text: string;
   /** What the document of `--json` has of it. */
   document: JsonResult;
+  /** Status to end with, where it is another program's. */
+  exitCode?: number;
   /** What is wrong although the command did its work; it ends with the code of it. */
   error?: KpushError;
 }

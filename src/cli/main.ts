@@ -171,13 +171,13 @@ function teller(
       const [first] = failed;
       return first ? exitCodeOf(first.error) : ExitCode.ok;
     },
-    result({ text, error }: CommandResult, document: JsonDocument): number {
+    result({ text, error, exitCode }: CommandResult, document: JsonDocument): number {
       if (asJson) writeJson(document);
       else {
         if (text !== "") stdout.write(text);
         if (error) stderr.write(failureText(error, how));
       }
-      return error?.exitCode ?? ExitCode.ok;
+      return exitCode ?? error?.exitCode ?? ExitCode.ok;
     },
     error(error: unknown, document: JsonDocument): number {
       if (asJson) writeJson(document);

@@ -34,6 +34,8 @@ export function parse(
   if (command.reserved) return { command, named, words, given: new Map() };
   checkSwitches(argv, command);
   const given = readGiven(found.values, command);
+  if (command.takesCommand)
+    return { command, named, words: commandOf(argv, words, command), given };
   if (words.length > 0 && !command.takesImages && !command.words) throw noWords(words, command);
   return { command, named, words, given };
 }
@@ -147,6 +149,21 @@ function readValue(name: OptionName, value: unknown, command: Command): readonly
     throw usage(`--${name} is given ${texts.length} times; it takes one value`, command);
   }
   return texts;
+}
+
+/** What follows `--`, and nothing else: another program's options must not be taken for kpush's. */
+function commandOf(argv: readonly string[], words: readonly string[], command: Command): string[] {
+  const before = beforeDashes(argv).length;
+  const own = argv.slice(before + 1);
+  const [word] = words.slice(0, words.length - own.length);
+  const example = `kpush ${command.name} -- ${plain(word ?? own[0] ?? "COMMAND", 100)} …`;
+  if (word !== undefined) {
+    const message = `a command stands behind --, and ${plain(word, 100)} stands before`;
+    throw new KpushError("USAGE", message, { hint: example });
+  }
+  if (own.length === 0 && before < argv.length)
+    throw new KpushError("USAGE", "no command stands behind --", { hint: example });
+  return own;
 }
 
 /** A word may also be the value of an option that takes it only behind `=`. */

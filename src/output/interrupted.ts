@@ -6,8 +6,12 @@ export class Interrupted extends Error {
   /** The reader of the output has gone: there is nothing to say, and no one to say it to. */
   readonly silent: boolean;
 
-  constructor(signal: string, number: number) {
+  /** Its name. */
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals, number: number) {
     super(`interrupted by ${signal}`);
+    this.signal = signal;
     this.exitCode = 128 + number;
     this.silent = signal === "SIGPIPE";
   }

@@ -9,6 +9,13 @@ import type { Context } from "./types.ts";
 export type RegistryTunnelOptions = ClusterOptions &
   RegistryOptions & { port?: number | undefined };
 
+/** A way to the registry for other tools. */
+export interface RegistryTunnel
+  extends Pick<Listener, "port" | "username" | "password">, AsyncDisposable {
+  /** What broke the way, where something did; told once. */
+  takeError(): unknown;
+}
+
 /**
  * Opens a way to the registry for other tools: a port on 127.0.0.1 and the login that it asks for. The
  * registry has answered through it by then.
@@ -18,7 +25,7 @@ export type RegistryTunnelOptions = ClusterOptions &
 export async function openRegistryTunnel(
   options: RegistryTunnelOptions,
   context: Context,
-): Promise<Pick<Listener, "port" | "username" | "password"> & AsyncDisposable> {
+): Promise<RegistryTunnel> {
   const session = await openSession(options, context);
   try {
     await session.registry.ping();
@@ -40,6 +47,7 @@ export async function openRegistryTunnel(
     const { port, username, password } = listener;
     return {
       ...{ port, username, password },
+      takeError: () => session.tunnel.takeError(),
       async [Symbol.asyncDispose]() {
         await listener[Symbol.asyncDispose]();
         await session[Symbol.asyncDispose]();

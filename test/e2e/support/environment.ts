@@ -32,6 +32,12 @@ export const kubectlPath: string | undefined = [
   join(dirname(kubeconfig), "bin", "kubectl"),
 ].find((path) => path !== undefined && isExecutable(path));
 
+/** Where a tool is: in the directory that KPUSH_E2E_TOOLS names, or in the PATH. */
+export function toolPath(name: string): string | undefined {
+  const directories = [env["KPUSH_E2E_TOOLS"] ?? "", ...(env["PATH"] ?? "").split(delimiter)];
+  return directories.map((directory) => join(directory, name)).find(isExecutable);
+}
+
 /** Says loudly, once, why a test does not run here. */
 export function skipUnless(condition: unknown, what: string, why: string): boolean {
   if (condition) return false;
