@@ -34,21 +34,30 @@ export interface ApiRequest {
 const mostBytes = 32 * 1024 * 1024;
 const mostErrorBytes = 64 * 1024;
 
+/** A connection that breaks under a GET is opened again this often. */
+const again = 2;
+const broken: ReadonlySet<unknown> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED"]);
+
 /**
- * Sends one request and reads the whole answer. A GET on a kept connection that the server closed at
- * that moment is sent again.
+ * Sends one request and reads the whole answer. A GET whose connection breaks is sent again, any number of times
+ * where it was a kept one that the server closed at that moment.
  *
  * @throws KpushError of {@link networkError}, or `CLUSTER_FAILED` for an endless answer; what
  *   `signal` was aborted with
  */
 export async function sendRequest(options: ApiRequest): Promise<ApiAnswer> {
-  for (;;) {
+  for (let breaks = 0; ;) {
     try {
       return await exchange(options);
     } catch (error) {
       if (options.signal.aborted) throw options.signal.reason;
       // Each such failure takes one connection out of the agent, so that this comes to an end.
-      if (options.method === "GET" && (error as { stale?: boolean }).stale) continue;
+      const { stale, code } = error as { stale?: boolean; code?: unknown };
+      const isBroken = broken.has(code) && breaks < again;
+      if (options.method === "GET" && (stale || isBroken)) {
+        if (!stale) breaks += 1;
+        continue;
+      }
       throw networkError(error, options.server);
     }
   }

@@ -107,7 +107,7 @@ function tlsFailure({ code, message }: Failure, where: string): Explanation | un
       "write the kubeconfig anew with your cluster's tool",
     ];
   }
-  if (/^(ERR_SSL|ERR_TLS|EPROTO)/.test(code) || /before secure TLS connection/.test(message)) {
+  if (/^(ERR_SSL|ERR_TLS|EPROTO)/.test(code)) {
     return [
       "CLUSTER_TLS",
       `no TLS connection to ${where} came about: ${plain(message, 300)}`,

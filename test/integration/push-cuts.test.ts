@@ -4,8 +4,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cuttingProxy, planOf, randomOf, type CutPlan } from "../fakes/cuts.ts";
+import { heldImage } from "../fakes/held.ts";
 import { graphArchive, imageOf, Layout, named, streamOf, tarOf } from "../fakes/image-archives.ts";
-import { wholeImages } from "../fakes/whole.ts";
 import { startWorld, type World } from "../fakes/world.ts";
 
 const KiB = 1024;
@@ -106,7 +106,7 @@ describe.each(scenes)("%s", (_name, scene) => {
 
     const run = await push(kubeconfig);
     expect(link.made).toBeGreaterThan(0);
-    const held = (await wholeImages(world.registry, "app")).get("v1");
+    const held = await heldImage(world.registry.url, "app", "v1");
     if (run.code === 0) {
       expect(held).toEqual({ ...right, digest: run.digest });
       return;
@@ -115,7 +115,7 @@ describe.each(scenes)("%s", (_name, scene) => {
     if (held?.digest !== before) expect(held).toMatchObject(right);
     link.mend();
     expect(await push(kubeconfig)).toMatchObject({ code: 0 });
-    expect((await wholeImages(world.registry, "app")).get("v1")).toMatchObject(right);
+    expect(await heldImage(world.registry.url, "app", "v1")).toMatchObject(right);
   });
 });
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { writeDemoImage } from "../../src/demo/demo-image.ts";
 import { runningPod } from "../../src/demo/pods.ts";
+import { cuttingProxy } from "../fakes/cuts.ts";
 import { registryLabels, startWorld } from "../fakes/world.ts";
 
 const app = { names: ["app:v1"], layers: ["one", "two"] };
@@ -162,6 +163,18 @@ test.for(["graph", "containerd", "podman"] as const)(
     });
   },
 );
+
+test.for([
+  ["in the TLS handshake", { direction: "up", after: 3, reset: false }],
+  ["by a reset", { direction: "up", after: 3, reset: true }],
+] as const)("a connection to the API server that breaks %s is opened again", async ([, cut]) => {
+  await using world = await startWorld({ images: [app] });
+  await using link = await cuttingProxy({ port: world.api.port }, { cuts: [cut], stays: false });
+  const config = world.api.kubeconfig().replace(`:${world.api.port}`, `:${link.port}`);
+  await writeFile(world.kubeconfig, config);
+  expect(await world.kpush(["app:v1"])).toMatchObject({ code: 0 });
+  expect(link.made).toBe(1);
+});
 
 test("where the engine leaves out a layer, kpush uploads the image itself", async () => {
   await using world = await startWorld({

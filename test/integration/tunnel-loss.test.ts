@@ -6,6 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { openListener } from "../../src/tunnel/listener.ts";
 import type { TunnelTimings } from "../../src/tunnel/types.ts";
+import { cuttingProxy } from "../fakes/cuts.ts";
 import { fakePortForward } from "../fakes/port-forward.ts";
 import type { FakePortForward, Session } from "../fakes/port-forward.ts";
 import { target, testTunnel } from "../fakes/tunnel-client.ts";
@@ -197,6 +198,24 @@ describe("case 17: a connection that is reset in the middle of an upload", () =>
     // The pod was looked up anew, since nothing says that it is still there.
     expect(tunnel.pins).toHaveLength(2);
   });
+});
+
+test("a connection that ends in its TLS handshake is opened again", async () => {
+  await using server = await fakePortForward({ tls: true });
+  const cuts = [{ direction: "up", after: 3, reset: false }] as const;
+  await using link = await cuttingProxy({ port: server.port }, { cuts, stays: false });
+  const { config } = server;
+  const url = `https://127.0.0.1:${link.port}`;
+  await using tunnel = testTunnel({
+    config: {
+      ...config,
+      getCurrentCluster: () => ({ name: "c", server: url, skipTLSVerify: false }),
+    },
+  });
+  const socket = await tunnel.connect();
+  socket.write("through");
+  expect(String(await once(socket, "data"))).toBe("through");
+  expect(link.made).toBe(1);
 });
 
 describe("case 18: a connection that goes silent without an end", () => {
