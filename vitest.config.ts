@@ -10,6 +10,9 @@ const yamlText = {
 export default defineConfig({
   plugins: [yamlText],
   test: {
+    // How long a test takes says nothing of it: this ends only one that hangs, on a busy machine too.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
       { extends: true, test: { name: "integration", include: ["test/integration/**/*.test.ts"] } },

@@ -6,15 +6,15 @@ declare module "*.yaml" {
 
 declare module "*.bash" {
   const text: string;
-  export default text;
+  export = text;
 }
 
 declare module "*.zsh" {
   const text: string;
-  export default text;
+  export = text;
 }
 
 declare module "*.fish" {
   const text: string;
-  export default text;
+  export = text;
 }

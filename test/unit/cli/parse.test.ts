@@ -78,7 +78,7 @@ describe("usage errors", () => {
     [["--no-quiet", "a"], "there is no option --no-quiet"],
     [["--port", "1", "a"], "kpush push has no option --port"],
     [["tunnel", "--tag", "x"], "kpush tunnel has no option --tag"],
-    [["tunnel", "app:v1"], "kpush tunnel takes no images"],
+    [["tunnel", "app:v1"], "a command stands behind --, and app:v1 stands before"],
     [["demo", "app:v1"], "kpush demo takes no images"],
     [["demo", "-n", "x"], "--namespace says nothing to kpush demo without --cluster"],
     [["demo", "--yes"], "--yes says nothing to kpush demo without --cluster"],
