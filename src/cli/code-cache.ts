@@ -72,12 +72,13 @@ function privateDirectory({ env, platform, getuid }: Host): string | undefined {
   }
 }
 
-/** By XDG, which says that a relative path is to be ignored; on Windows by its custom. */
+/** By XDG, which says that a relative path is to be ignored; else by the platform's custom. */
 function cacheHome(env: Host["env"], platform: string): string {
   const set = env["XDG_CACHE_HOME"];
   if (set !== undefined && isAbsolute(set)) return set;
   const local = env["LOCALAPPDATA"];
-  return platform === "win32" && local ? local : join(homedir(), ".cache");
+  if (platform === "win32" && local) return local;
+  return join(homedir(), ...(platform === "darwin" ? ["Library", "Caches"] : [".cache"]));
 }
 
 /** V8 trusts what it is given: a file that a power cut left half written would crash every start. */

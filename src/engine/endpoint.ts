@@ -124,6 +124,7 @@ function parseHost(
   switch (scheme) {
     case "unix":
     case "npipe":
+      if ((scheme === "npipe") !== (platform === "win32")) throw foreign(host, chosenBy, platform);
       return socketEndpoint(rest === "" ? defaultSocket(platform) : rest);
     case "tcp":
     case "http":
@@ -134,9 +135,21 @@ function parseHost(
       return sshEndpoint(rest, chosenBy);
     default:
       throw new KpushError("USAGE", `${chosenBy} is no engine's address: "${plain(host, 200)}"`, {
-        hint: "an address is written like unix:///var/run/docker.sock, tcp://HOST:2376 or ssh://HOST",
+        hint: `an address is written like ${socketEndpoint(defaultSocket(platform)).address}, tcp://HOST:2376 or ssh://HOST`,
       });
   }
+}
+
+/** An address of another system, as WSL's variables and shared home directories bring along. */
+function foreign(host: string, chosenBy: string, platform: NodeJS.Platform): KpushError {
+  const own = socketEndpoint(defaultSocket(platform)).address;
+  const what =
+    platform === "win32"
+      ? "a Unix socket, which Node.js cannot open on Windows"
+      : "a named pipe, which only Windows has";
+  return new KpushError("ENGINE_UNSUPPORTED", `${chosenBy} is ${what}: ${plain(host, 200)}`, {
+    hint: `name the engine as this system reaches it, for one --host ${own}`,
+  });
 }
 
 const machinesAuthorities: EngineTls = {

@@ -59,7 +59,9 @@ export async function findEngine(
   }
   signal.throwIfAborted();
   if (chosen) return chosen.engine;
-  throw worst(candidates.map(({ error }) => error));
+  const error = worst(candidates.map(({ error }) => error));
+  const none = error instanceof KpushError && error.code === "ENGINE_NOT_FOUND";
+  throw chosenBy === undefined && none ? noEngine(endpoints) : error;
 }
 
 /** One engine that was asked for the images; the fields are filled in when it has answered. */
@@ -135,6 +137,8 @@ const severity: ErrorCode[] = [
   "ENGINE_UNSUPPORTED",
 ];
 
-function isThere({ connection }: Endpoint, files: Files): boolean {
-  return !("socketPath" in connection) || files.exists(connection.socketPath);
+/** To look at a pipe is to open it, and a busy one would seem to be missing: pipes are asked instead. */
+function isThere({ address, connection }: Endpoint, files: Files): boolean {
+  const isSocket = "socketPath" in connection && !address.startsWith("npipe:");
+  return !isSocket || files.exists(connection.socketPath);
 }

@@ -22,7 +22,7 @@ export async function withSurroundings<Options extends LibrarySurroundings, Resu
     return await run(options, {
       surroundings: {
         env,
-        home: home ?? env["HOME"] ?? env["USERPROFILE"] ?? homedir(),
+        home: home ?? env[platform() === "win32" ? "USERPROFILE" : "HOME"] ?? homedir(),
         cwd: resolve(cwd ?? "."),
         platform: platform(),
         pluginStdin: pluginStdin ?? "ignore",

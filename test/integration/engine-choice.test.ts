@@ -106,6 +106,19 @@ onUnix("no engine at all: says where it was looked", async () => {
   });
 });
 
+test("pipes are asked and not looked for: to look at one is to open it", async () => {
+  const files = { exists: () => expect.unreachable("a pipe was looked at"), read: () => undefined };
+  const surroundings = { env: {}, home: "C:\\Users\\dev", platform: "win32" } as const;
+  const { signal } = new AbortController();
+  const finding = findEngine({}, ["app:v1"], surroundings, () => undefined, signal, { files });
+  await expect(finding).rejects.toMatchObject({
+    code: "ENGINE_NOT_FOUND",
+    message: expect.stringMatching(
+      /looked at npipe:.*docker_engine, .*, npipe:.*podman-machine-default$/,
+    ) as string,
+  });
+});
+
 onUnix("an interruption ends the search with its reason", async () => {
   const controller = new AbortController();
   const fault = () => {

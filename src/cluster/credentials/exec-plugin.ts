@@ -55,7 +55,9 @@ async function runPlugin({ exec, cluster, surroundings, signal }: ExecOptions): 
     surroundings.pluginStderr,
     signal,
   ).catch((error: unknown) =>
-    Promise.reject(signal.aborted ? (error as Error) : notStarted(exec, error)),
+    Promise.reject(
+      signal.aborted ? (error as Error) : notStarted(exec, error, surroundings.platform),
+    ),
   );
   if (stdout === undefined) throw failed(exec, "printed more than a credential can be");
   if (code !== 0) throw failed(exec, `ended with ${end}`, stderr);
@@ -160,11 +162,19 @@ function failed({ command }: ExecConfig, why: string, stderr = ""): KpushError {
   );
 }
 
-function notStarted({ command, installHint }: ExecConfig, cause: unknown): KpushError {
+/** Why a plugin could not be started, where `cause` is what `spawn` said. */
+export function notStarted(
+  { command, installHint }: Pick<ExecConfig, "command" | "installHint">,
+  cause: unknown,
+  platform: NodeJS.Platform,
+): KpushError {
   const { code } = cause as NodeJS.ErrnoException;
+  // Their arguments would go through cmd.exe, whose quoting nobody can do safely: Node.js refuses too.
+  const batch =
+    platform === "win32" ? ", or is a batch file (.cmd, .bat), which kpush does not run" : "";
   const why =
-    code === "ENOENT"
-      ? "is not installed, or not in PATH"
+    code === "ENOENT" || code === "EINVAL"
+      ? `is not installed, or not in PATH${batch}`
       : `cannot be run: ${plain(messageOf(cause), 300)}`;
   return new KpushError(
     "CREDENTIALS_FAILED",

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { posix, win32 } from "node:path";
 import { KpushError, messageOf } from "../../errors.ts";
@@ -22,10 +23,13 @@ type Place = Pick<Surroundings, "env" | "home" | "cwd" | "platform">;
 /**
  * Which files kubectl would read: `--kubeconfig` alone, which must exist; else those that KUBECONFIG
  * lists; else `~/.kube/config`. Missing ones of the last two kinds are passed over.
+ *
+ * @param exists - is asked only on Windows, where several directories may be the home
  */
 export function kubeconfigFiles(
   option: string | undefined,
   place: Place,
+  exists: (path: string) => boolean = existsSync,
 ): { files: string[]; required: boolean } {
   const path = place.platform === "win32" ? win32 : posix;
   if (option) return { files: [path.resolve(place.cwd, option)], required: true };
@@ -38,7 +42,19 @@ export function kubeconfigFiles(
       required: false,
     };
   }
-  return { files: [path.join(place.home, ".kube", "config")], required: false };
+  const inHome = homes(place).map((home) => path.join(home, ".kube", "config"));
+  const own = path.join(place.home, ".kube", "config");
+  return { files: [inHome.find(exists) ?? own], required: false };
+}
+
+/** Where client-go looks on Windows, in its order; https://pkg.go.dev/k8s.io/client-go/util/homedir */
+function homes({ env, platform }: Place): string[] {
+  if (platform !== "win32") return [];
+  const drive = env["HOMEDRIVE"];
+  const path = env["HOMEPATH"];
+  return [env["HOME"], drive && path && drive + path, env["USERPROFILE"]].flatMap(
+    (home) => home || [],
+  );
 }
 
 /**

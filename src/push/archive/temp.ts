@@ -1,5 +1,5 @@
 import { mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { platform, tmpdir } from "node:os";
 import { join } from "node:path";
 import { KpushError, messageOf } from "../../errors.ts";
 import type { OpenFile } from "./file.ts";
@@ -9,7 +9,7 @@ import type { OpenFile } from "./file.ts";
  * left behind even when the process is killed; where the system does not allow that (Windows), they go when the file
  * is closed.
  *
- * @param parent - /var/tmp unless given, else the system's temporary directory: /tmp is often memory
+ * @param parent - unless given /var/tmp, as /tmp is often memory, or else the system's temporary directory
  * @throws KpushError `LOCAL_DISK`
  */
 export async function openTemporaryFile(parent?: string): Promise<OpenFile> {
@@ -51,7 +51,9 @@ export function diskError(error: unknown, where = "the temporary directory"): Kp
 
 async function makeDirectory(parent: string | undefined): Promise<string> {
   let failure: unknown;
-  for (const place of parent === undefined ? ["/var/tmp", tmpdir()] : [parent]) {
+  // On Windows /var/tmp would be one that anybody made on the current drive.
+  const usual = platform() === "win32" ? [tmpdir()] : ["/var/tmp", tmpdir()];
+  for (const place of parent === undefined ? usual : [parent]) {
     try {
       return await mkdtemp(join(place, "kpush-"));
     } catch (error) {

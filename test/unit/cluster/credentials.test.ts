@@ -1,3 +1,4 @@
+import { notStarted } from "../../../src/cluster/credentials/exec-plugin.ts";
 import { describe, expect, test } from "vitest";
 import { execInfo, parseExecCredential } from "../../../src/cluster/credentials/exec-credential.ts";
 import { expiryOf } from "../../../src/cluster/credentials/jwt.ts";
@@ -222,4 +223,15 @@ test("impersonation headers carry UTF-8, and escape keys", () => {
     "Impersonate-Group": ["a", "b"],
     "Impersonate-Extra-acme.com%2Fscopes": ["x", "y"],
   });
+});
+
+test.for<[NodeJS.Platform, string, boolean]>([
+  ["win32", "ENOENT", true],
+  ["win32", "EINVAL", true],
+  ["linux", "ENOENT", false],
+])("a plugin that is not started on %s (%s) may be a batch file: %s", ([platform, code, batch]) => {
+  const exec = { command: "login", installHint: undefined };
+  const { message } = notStarted(exec, Object.assign(new Error(code), { code }), platform);
+  expect(message).toContain("login is not installed, or not in PATH");
+  expect(message.includes("a batch file (.cmd, .bat)")).toBe(batch);
 });

@@ -48,6 +48,29 @@ describe("merging as kubectl does", () => {
   });
 });
 
+describe("on Windows, client-go's home directories", () => {
+  const env = { HOME: "D:\\home", HOMEDRIVE: "H:", HOMEPATH: "\\me", USERPROFILE: "C:\\Users\\me" };
+  const place = { env, home: "C:\\Users\\me", cwd: "C:\\work", platform: "win32" as const };
+  const inHome = "D:\\home\\.kube\\config";
+  const onDrive = "H:\\me\\.kube\\config";
+  const inProfile = "C:\\Users\\me\\.kube\\config";
+  test.for<[string, string[], string]>([
+    ["HOME first", [inHome, onDrive, inProfile], inHome],
+    ["then HOMEDRIVE and HOMEPATH", [onDrive, inProfile], onDrive],
+    ["then USERPROFILE", [inProfile], inProfile],
+    ["and the user's own where there is none", [], inProfile],
+  ])("%s", ([, there, expected]) => {
+    const exists = (path: string) => there.includes(path);
+    expect(kubeconfigFiles(undefined, place, exists).files).toEqual([expected]);
+  });
+
+  test("elsewhere HOME's own alone, unasked", () => {
+    const unix = { ...place, home: "/home/me", platform: "linux" as const };
+    const never = () => expect.unreachable("no other home is looked at");
+    expect(kubeconfigFiles(undefined, unix, never).files).toEqual(["/home/me/.kube/config"]);
+  });
+});
+
 describe("which files", () => {
   const place = { env: {}, home: "/home/me", cwd: "/work", platform: "linux" as const };
   test.for([

@@ -259,7 +259,9 @@ test.for([
       "/home/dev/.config/colima/default/docker.sock",
       "/home/dev/.rd/docker.sock",
       "/home/dev/.orbstack/run/docker.sock",
+      "/home/dev/.lima/docker/sock/docker.sock",
       "/run/user/1000/podman/podman.sock",
+      "/run/user/1000/podman/podman-machine-default-api.sock",
       "/home/dev/.local/share/containers/podman/machine/podman.sock",
       "/run/podman/podman.sock",
     ].map((path) => `unix://${path}`),
@@ -275,8 +277,25 @@ test("without a home directory only the absolute sockets are tried", () => {
   ]);
 });
 
+test.for<[NodeJS.Platform, string]>([
+  ["linux", "npipe:////./pipe/docker_engine"],
+  ["darwin", "npipe://"],
+  ["win32", "unix:///var/run/docker.sock"],
+])("on %s, %s is another system's, as WSL hands on a DOCKER_HOST", ([platform, host]) => {
+  expect(() => resolve({}, { DOCKER_HOST: host }, {}, platform)).toThrow(
+    expect.objectContaining({ code: "ENGINE_UNSUPPORTED" }),
+  );
+});
+
+test.for([
+  "npipe:////./pipe/docker_engine",
+  String.raw`npipe://\\.\pipe\docker_engine`,
+  "npipe://",
+])("on Windows %s is docker's pipe", (host) => {
+  expect(resolve({ host }, {}, {}, "win32").addresses).toEqual(["npipe:////./pipe/docker_engine"]);
+});
+
 test("on Windows engines are named pipes", () => {
-  expect(resolve({}, {}, {}, "win32").addresses[0]).toBe("npipe:////./pipe/docker_engine");
   const tree = {
     [`C:\\Users\\dev\\.docker\\contexts\\meta\\${idOf("w")}\\meta.json`]: {
       Endpoints: { docker: { Host: "npipe:////./pipe/dockerDesktopLinuxEngine" } },
