@@ -40,6 +40,7 @@ export default tseslint.config(
         console: "readonly",
         Buffer: "readonly",
         URL: "readonly",
+        TextDecoder: "readonly",
         setTimeout: "readonly",
         performance: "readonly",
         queueMicrotask: "readonly",
