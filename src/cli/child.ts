@@ -16,12 +16,15 @@ export interface Ended {
 /**
  * Runs a program on the streams of this process, and waits for its end. A signal that is meant for kpush is passed on,
  * but for the Ctrl-C of a terminal, which the program gets by itself.
+ *
+ * @param leaving - what is done where this process ends without waiting for the program
  */
 export function runChild(
   [command = "", ...args]: readonly string[],
   variables: Readonly<Record<string, string>>,
   { env, cwd, pluginStdin }: Pick<Surroundings, "env" | "cwd" | "pluginStdin">,
   signal: AbortSignal,
+  leaving: Set<() => void> = new Set(),
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -33,7 +36,11 @@ export function runChild(
       if (name !== "SIGINT" || pluginStdin === "ignore")
         child.kill(name === "SIGPIPE" ? "SIGTERM" : name);
     };
+    // Whoever sends two signals does not want to wait for it.
+    const kill = () => void child.kill("SIGKILL");
+    leaving.add(kill);
     const end = (ended: Ended) => {
+      leaving.delete(kill);
       signal.removeEventListener("abort", passOn);
       resolve(ended);
     };

@@ -12,6 +12,8 @@ export interface Io {
   stdout: OutputStream;
   /** All the rest. */
   stderr: OutputStream;
+  /** What has to be done even where a second signal ends the process at once; it cannot wait for anything. */
+  leaving?: Set<() => void>;
   /** Shows a question and reads a line; undefined where there is no terminal to ask on. */
   ask?: ((question: string, signal: AbortSignal) => Promise<string>) | undefined;
 }

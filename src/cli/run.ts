@@ -101,7 +101,11 @@ function helpOf(directory: string): Help {
 
 function io(): Io {
   const { stdout, stderr } = process;
-  return { stdout, stderr, ask: isTerminal && stderr.isTTY ? ask : undefined };
+  const leaving = new Set<() => void>();
+  process.on("exit", () => {
+    for (const act of leaving) act();
+  });
+  return { stdout, stderr, leaving, ask: isTerminal && stderr.isTTY ? ask : undefined };
 }
 
 async function ask(question: string, signal: AbortSignal): Promise<string> {

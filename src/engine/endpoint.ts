@@ -79,6 +79,7 @@ export function resolveEndpoints(options: EngineOptions, facts: EndpointFacts): 
 export interface Paths {
   join: (...parts: string[]) => string;
   isAbsolute: (path: string) => boolean;
+  resolve: (...parts: string[]) => string;
 }
 
 /** A path as its platform writes it, whatever this process runs on. */

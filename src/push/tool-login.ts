@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import type { Surroundings } from "../cluster/types.ts";
@@ -9,10 +10,12 @@ import { diskError } from "./archive/temp.ts";
 export interface ToolLogin extends AsyncDisposable {
   /** KPUSH_REGISTRY (`127.0.0.1:PORT`), DOCKER_CONFIG, REGISTRY_AUTH_FILE and HELM_REGISTRY_CONFIG. */
   readonly variables: Readonly<Record<string, string>>;
+  /** Removes the files at once, for a process that is about to end. */
+  readonly removeNow: () => void;
 }
 
 type Config = Record<string, unknown>;
-type Place = Pick<Surroundings, "env" | "home" | "platform">;
+type Place = Pick<Surroundings, "env" | "home" | "cwd" | "platform">;
 
 /**
  * Writes the login where docker and crane (DOCKER_CONFIG), skopeo and podman (REGISTRY_AUTH_FILE), helm and oras
@@ -56,7 +59,8 @@ export async function openToolLogin(
       REGISTRY_AUTH_FILE: await write("auth.json", own.containers),
       HELM_REGISTRY_CONFIG: await write("helm.json", own.helm),
     };
-    return { variables, [Symbol.asyncDispose]: close };
+    const removeNow = () => rmSync(directory, { recursive: true, force: true });
+    return { variables, removeNow, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw diskError(error, directory);
@@ -64,18 +68,20 @@ export async function openToolLogin(
 }
 
 /** Where docker, containers-auth.json(5) and helm keep the user's logins. */
-function ownFiles({ env, home, platform }: Place) {
-  const { join } = pathsOf(platform);
-  const config =
+function ownFiles({ env, home, cwd, platform }: Place) {
+  const { join, resolve } = pathsOf(platform);
+  const usual =
     platform === "darwin"
       ? join(home, "Library", "Preferences")
-      : env["XDG_CONFIG_HOME"] || env["APPDATA"] || join(home, ".config");
+      : env["APPDATA"] || join(home, ".config");
+  const helm = env["HELM_CONFIG_HOME"] || join(env["XDG_CONFIG_HOME"] || usual, "helm");
   const runtime = env["XDG_RUNTIME_DIR"];
   return {
-    docker: env["DOCKER_CONFIG"] || join(home, ".docker"),
+    // A link to a relative path would lead from the link's own place.
+    docker: resolve(cwd, env["DOCKER_CONFIG"] || join(home, ".docker")),
     containers:
       env["REGISTRY_AUTH_FILE"] || (runtime ? join(runtime, "containers", "auth.json") : undefined),
-    helm: env["HELM_REGISTRY_CONFIG"] || join(config, "helm", "registry", "config.json"),
+    helm: env["HELM_REGISTRY_CONFIG"] || join(helm, "registry", "config.json"),
   };
 }
 

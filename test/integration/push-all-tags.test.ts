@@ -41,3 +41,22 @@ test("an engine that is not there is told as ever", async () => {
   expect(run).toMatchObject({ code: 3, stdout: "" });
   expect(run.stderr).toContain("none.sock");
 });
+
+test("nothing is pushed where the engine cannot list its images", async () => {
+  await using world = await startWorld({
+    // The fake does not read a bare name as app:latest, as engines do: it has it as a name of its own.
+    images: [image("app:latest", "app"), image("app:v1")],
+    fault: (request) =>
+      request === "GET /images/json" ? { status: 500, body: '{"message":"broken"}' } : undefined,
+  });
+  const run = await world.kpush(["-a", "app"]);
+  expect(run).toMatchObject({ code: 3, stdout: "" });
+  expect(run.stderr).toContain("does not list its images");
+});
+
+test("a name that is given twice is pushed once", async () => {
+  await using world = await startWorld({ images: [image("app:v1")] });
+  const run = await world.kpush(["-a", "app", "app"]);
+  expect(run.code).toBe(0);
+  expect(run.stdout.match(/app:v1/g)).toHaveLength(1);
+});

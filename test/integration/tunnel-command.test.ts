@@ -145,6 +145,40 @@ test.for(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   },
 );
 
+test("a second signal ends both at once, and leaves no login behind", async () => {
+  const code = `
+    process.on("SIGTERM", () => console.log("got it"));
+    setInterval(() => undefined, 1000);
+    console.log("ready");
+  `;
+  const { child, ended, stdout } = start(node(code));
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  await once(child.stdout, "data");
+  child.kill("SIGTERM");
+  expect(await ended).toEqual([143, null]);
+  expect(await stdout).toMatch(/got it\n$/); // its stdout is closed: it has ended, too
+  expect(await readdir(temporary)).toEqual([]);
+});
+
+test("logins of helm's own directory are kept, and docker's files of a relative one", async () => {
+  await mkdir(join(cluster.directory, "relative/contexts"), { recursive: true });
+  await mkdir(join(cluster.directory, "helm/registry"), { recursive: true });
+  const own = JSON.stringify({ auths: { "one.example": { auth: "eDp5" } } });
+  await writeFile(join(cluster.directory, "helm/registry/config.json"), own);
+  const code = `
+    const { readFileSync, statSync } = require("node:fs");
+    const { DOCKER_CONFIG: docker, HELM_REGISTRY_CONFIG: helm } = process.env;
+    const { auths } = JSON.parse(readFileSync(helm, "utf8"));
+    console.log(statSync(docker + "/contexts").isDirectory(), auths["one.example"].auth);
+  `;
+  const env = {
+    DOCKER_CONFIG: "relative",
+    HELM_CONFIG_HOME: join(cluster.directory, "helm"),
+  };
+  expect(await run(node(code), env)).toMatchObject({ status: 0, stdout: "true eDp5\n" });
+});
+
 test.for([
   ["no command", ["--"], "kpush tunnel -- COMMAND …"],
   ["a command without --", ["crane", "ls"], "kpush tunnel -- crane …"],

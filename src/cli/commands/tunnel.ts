@@ -43,7 +43,7 @@ export const tunnelCommand: Command = {
 async function runInTunnel(
   command: readonly string[],
   options: RegistryTunnelOptions,
-  { context }: Scene,
+  { io: { leaving }, context }: Scene,
 ): Promise<CommandResult> {
   const { openRegistryTunnel } = await import("../../push/tunnel-command.ts");
   const { openToolLogin } = await import("../../push/tool-login.ts");
@@ -55,9 +55,11 @@ async function runInTunnel(
   signal.addEventListener("abort", follow);
   await using tunnel = await openRegistryTunnel(options, { ...context, signal: opening.signal });
   await using login = await openToolLogin(tunnel, surroundings);
+  leaving?.add(login.removeNow);
   signal.removeEventListener("abort", follow);
   signal.throwIfAborted();
-  const { exitCode, error } = await runChild(command, login.variables, surroundings, signal);
+  const { variables } = login;
+  const { exitCode, error } = await runChild(command, variables, surroundings, signal, leaving);
   const lost = exitCode === 0 ? undefined : tunnel.takeError();
   if (lost !== undefined)
     report({ type: "warning", message: `the tunnel broke meanwhile: ${messageOf(lost)}` });
