@@ -40,7 +40,8 @@ test("what it shows is what kpush writes today", () => {
   expect(lines).toHaveLength(3);
   for (const line of lines) expect(sent).toContain(`${line}\r\n`);
 
-  const took = Number(/nothing sent, (\d+) ms/.exec(unchanged)?.[1]);
+  const [, number, unit] = /nothing sent, ([\d.]+) (m?s)\r/.exec(unchanged) ?? [];
+  const took = Number(number) * (unit === "s" ? 1000 : 1);
   const again = pushed({ ...image, route: "none", sentBytes: 0, milliseconds: took });
   for (const line of linesOf(pod, again)) expect(unchanged).toContain(`${line}\r\n`);
   expect(unchanged).toContain(`\n${pullRef}\r\n`);
