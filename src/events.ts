@@ -37,6 +37,8 @@ export type KpushEvent =
     }
   /** Bytes that went to the registry so far, from an engine that tells nothing of its layers (Podman). */
   | { type: "bytes"; image: string; sentBytes: number }
+  /** For `-v`: what was sent of one image, lowest layer first. */
+  | { type: "layers"; image: string; layers: LayerReport[] }
   /** The push of one image began anew: what was reported of its layers no longer holds. */
   | { type: "restart"; image: string; reason: string }
   | { type: "done"; image: PushedImage }
@@ -64,6 +66,34 @@ export type KpushEvent =
     }
   /** For `-v`: requests, choices, timings; one line. */
   | { type: "debug"; message: string };
+
+/** One layer of an image, as `--dry-run` and `-v` tell of it. */
+export interface LayerReport {
+  /** Its diff_id, or its digest in an archive. */
+  id: string;
+  /** Undefined where the engine does not tell what it sent. */
+  state: "new" | "present" | "sent" | undefined;
+  /** Unpacked in an engine, as it lies there in an archive, and of a sent one what went; undefined where that is not certain. */
+  bytes: number | undefined;
+  /** The build step that made it, e.g. `COPY . .`, safe to show; undefined where that is not certain. */
+  step: string | undefined;
+}
+
+/** What would become of an image that is not pushed, as `--dry-run` was given. */
+export interface PlannedImage {
+  /** As the user named it. */
+  image: string;
+  /** `localhost:5000/myapp:dev`, without the digest that only a push brings. */
+  target: string;
+  /** All the tags that would name it. */
+  tags: string[];
+  /** `none` where the registry serves this very image already. */
+  route: RouteName;
+  /** Why this route. */
+  reason: string;
+  /** Lowest first. */
+  layers: LayerReport[];
+}
 
 /** Receives events in order. Must not throw and must not block. */
 export type Report = (event: KpushEvent) => void;

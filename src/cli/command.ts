@@ -1,8 +1,9 @@
 import type { KpushError } from "../errors.ts";
+import type { PlannedImage } from "../events.ts";
 import type { JsonResult } from "../output/json.ts";
 import type { OutputStream } from "../output/terminal.ts";
 import type { Context, ImageOutcome } from "../push/types.ts";
-import type { OptionName } from "./options.ts";
+import { optionOf, type OptionName } from "./options.ts";
 import type { Settings } from "./settings.ts";
 import type { Given } from "./values.ts";
 
@@ -50,6 +51,8 @@ export interface Command {
   variables?: readonly OptionName[];
   /** Of an option that means something of its own here. */
   help?: Partial<Record<OptionName, string>>;
+  /** Of its options, those that take no value here, although they do elsewhere. */
+  switches?: readonly OptionName[];
   /** First words of the lines that it shows, so that what follows stands in line. */
   labels?: readonly string[];
   takesImages?: true;
@@ -65,8 +68,11 @@ export interface Command {
    * @returns what became of images, in their order, or another result; main prints it
    * @throws what ended the command; main tells it
    */
-  run: (invocation: Invocation, scene: Scene) => Promise<readonly ImageOutcome[] | CommandResult>;
+  run: (invocation: Invocation, scene: Scene) => Promise<readonly Outcome[] | CommandResult>;
 }
+
+/** What became of one image, or would. */
+export type Outcome = ImageOutcome | PlannedImage;
 
 /** What a command came to that pushes nothing. */
 export interface CommandResult {
@@ -78,6 +84,11 @@ export interface CommandResult {
   exitCode?: number;
   /** What is wrong although the command did its work; it ends with the code of it. */
   error?: KpushError;
+}
+
+/** Whether an option takes no value of this command. */
+export function isSwitch(name: OptionName, { switches = [] }: Command): boolean {
+  return optionOf(name).value === undefined || switches.includes(name);
 }
 
 /** Options whose variables are read for a command. */

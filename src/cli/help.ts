@@ -51,19 +51,21 @@ function foot(command: Command): string[] {
 }
 
 /** One section for each group; the second column is in line from the first to the last. */
-function optionSections({ help = {} }: Command, names: readonly OptionName[]): string[] {
-  const left = Math.max(...names.map((name) => flags(name).length)) + 2;
+function optionSections({ help = {}, switches }: Command, names: readonly OptionName[]): string[] {
+  const left = Math.max(...names.map((name) => flags(name, switches).length)) + 2;
   return optionGroups.map((group) => {
     const own = names.filter((name) => optionOf(name).group === group);
-    const rows = own.map((name) => [flags(name), help[name] ?? optionOf(name).help] as const);
+    const rows = own.map(
+      (name) => [flags(name, switches), help[name] ?? optionOf(name).help] as const,
+    );
     return section(group, inColumns(rows, left));
   });
 }
 
 /** `-n, --namespace NAME` */
-function flags(name: OptionName): string {
+function flags(name: OptionName, switches: readonly OptionName[] | undefined): string {
   const { short } = optionOf(name);
-  return `${short === undefined ? "    " : `-${short}, `}${flagOf(name)}`;
+  return `${short === undefined ? "    " : `-${short}, `}${flagOf(name, switches)}`;
 }
 
 function joined(texts: readonly string[]): string {

@@ -6,10 +6,10 @@ import { failureText } from "../output/failure.ts";
 import { codeOf, helpLink } from "../output/help-link.ts";
 import { Interrupted } from "../output/interrupted.ts";
 import { openJson, type JsonDocument } from "../output/json.ts";
+import { plannedText } from "../output/layer-lines.ts";
 import { openReporter } from "../output/reporter.ts";
 import { styleFor, useColor } from "../output/terminal.ts";
-import type { ImageOutcome } from "../push/types.ts";
-import { variablesOf, type CommandResult, type Io } from "./command.ts";
+import { variablesOf, type CommandResult, type Io, type Outcome } from "./command.ts";
 import { openMemoryGuard } from "./memory-guard.ts";
 import { commands } from "./commands/all.ts";
 import { pushCommand } from "./commands/push.ts";
@@ -89,7 +89,7 @@ async function run(
   surroundings: Surroundings,
   signal: AbortSignal,
   take: Report,
-): Promise<readonly ImageOutcome[] | CommandResult> {
+): Promise<readonly Outcome[] | CommandResult> {
   const { env, platform } = surroundings;
   const settings = resolveSettings(given, variablesOf(command), env);
   using reporter = openReporter({
@@ -155,7 +155,7 @@ function teller(
   const writeJson = (document: JsonDocument) =>
     stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   return {
-    outcomes(outcomes: readonly ImageOutcome[], document: JsonDocument): number {
+    outcomes(outcomes: readonly Outcome[], document: JsonDocument): number {
       const several = outcomes.length > 1;
       const failed = outcomes.filter((outcome) => "error" in outcome);
       if (asJson) writeJson(document);
@@ -166,6 +166,8 @@ function teller(
           const isLast = outcome === failed.findLast((one) => codeOf(one.error) === codeOf(error));
           const named = several ? { image } : {};
           stderr.write(failureText(error, { ...how, ...named, link: isLast ? link : undefined }));
+        } else if ("target" in outcome) {
+          stdout.write(plannedText(outcome, stdout.isTTY ? stdout.columns : undefined));
         } else stdout.write(`${outcome.pullRef}\n`);
       }
       const [first] = failed;

@@ -116,10 +116,14 @@ const options = {
 
 export type OptionName = keyof typeof options;
 
-/** `--namespace NAME`, `--dry-run[=client|server]`: as help and README show it. */
-export function flagOf(name: OptionName): string {
+/**
+ * `--namespace NAME`, `--dry-run[=client|server]`: as help and README show it.
+ *
+ * @param switches - options that take no value all the same
+ */
+export function flagOf(name: OptionName, switches: readonly OptionName[] = []): string {
   const { value, bare } = optionOf(name);
-  if (value === undefined) return `--${name}`;
+  if (value === undefined || switches.includes(name)) return `--${name}`;
   return bare === undefined ? `--${name} ${value}` : `--${name}[=${value}]`;
 }
 

@@ -1,7 +1,7 @@
 import yargs from "yargs";
 import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
-import type { Command } from "./command.ts";
+import { isSwitch, type Command } from "./command.ts";
 import { nearest } from "./nearest.ts";
 import { optionNames, optionOf, type OptionName } from "./options.ts";
 import type { Given } from "./values.ts";
@@ -116,7 +116,7 @@ function checkSwitches(argv: readonly string[], command: Command): void {
   for (const word of beforeDashes(argv)) {
     const [, name, value = ""] = /^--([a-z-]+)=(.*)$/s.exec(word) ?? [];
     const option = optionNames.find((one) => one === name);
-    if (option === undefined || optionOf(option).value !== undefined) continue;
+    if (option === undefined || !isSwitch(option, command)) continue;
     if (value !== "true" && value !== "false") throw usage(`--${option} takes no value`, command);
   }
 }
@@ -130,15 +130,19 @@ function readGiven(values: Record<string, unknown>, command: Command): Given {
     if (name !== "version" && !command.options.includes(name)) {
       throw usage(`kpush ${command.name} has no option --${name}`, command);
     }
-    if (optionOf(name).value !== undefined) given.set(name, readValue(name, value, command));
-    else given.set(name, isOn(value));
+    if (isSwitch(name, command)) given.set(name, isOn(value));
+    else given.set(name, readValue(name, value, command));
   }
   return given;
 }
 
-/** A switch may be given twice, as in `-v -v`; the last one counts. */
+/**
+ * A switch may be given twice, as in `-v -v`; the last one counts. One that takes a value elsewhere has
+ * that which it means without one.
+ */
 function isOn(value: unknown): boolean {
-  return (Array.isArray(value) ? value.at(-1) : value) === true;
+  const last: unknown = Array.isArray(value) ? value.at(-1) : value;
+  return typeof last === "string" ? last !== "false" : last === true;
 }
 
 function readValue(name: OptionName, value: unknown, command: Command): readonly string[] {

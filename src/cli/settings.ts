@@ -21,6 +21,8 @@ export interface Settings {
   name: string | undefined;
   tags: string[];
   allTags: boolean;
+  /** Of `kpush push`; that of install is among its choices. */
+  dryRun: boolean;
   platform: string | undefined;
   route: "auto" | "daemon" | "direct" | undefined;
   /** As `parseCompression` takes it. */
@@ -67,6 +69,7 @@ export function resolveSettings(
     name: text("name"),
     tags: [...list("tag")],
     allTags: isOn("all-tags"),
+    dryRun: isOn("dry-run"),
     platform: read("platform", platform, "a platform such as linux/amd64 or linux/arm/v7"),
     route: read("route", route, "auto, daemon or direct"),
     compression: read("compression", compression, compressionWords),

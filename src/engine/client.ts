@@ -5,6 +5,7 @@ import { dockerodeImage, queryOf } from "./dockerode.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { exportStream } from "./export.ts";
 import { answerFailed } from "./failures.ts";
+import { readHistory } from "./history.ts";
 import { identify, type Identity } from "./identity.ts";
 import { readImageAnswer } from "./image-answer.ts";
 import { pathOfImage } from "./image-path.ts";
@@ -105,6 +106,12 @@ export function openEngine(
       const answer = describe(name, queryOf({ manifests: 1 }));
       prefetched.set(name, answer);
       await answer;
+    },
+
+    async history(name, platform) {
+      const path = `/images/${pathOfImage(name)}/history${queryOf(platformOption(platform))}`;
+      const answer = await ask(name, { method: "GET", path, signal, timeout: limits.answer });
+      return readHistory(await readText(transport, answer, describeLimit, signal));
     },
 
     async tag(image, repository, tag) {

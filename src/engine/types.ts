@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { HistoryEntry } from "../image/layer-steps.ts";
 
 export interface EngineOptions {
   /** `-H/--host`: as DOCKER_HOST. */
@@ -65,6 +66,8 @@ export interface Engine extends Disposable {
   readonly store: ImageStore;
   /** @throws KpushError `IMAGE_NOT_FOUND`, `PLATFORM_NOT_FOUND`, `ENGINE_*` */
   inspect(name: string, platform?: string): Promise<LocalImage>;
+  /** The steps that made an image, oldest first; `platform` as `inspect` tells it, of one that has several. */
+  history(name: string, platform?: string): Promise<HistoryEntry[]>;
   tag(image: string, repository: string, tag: string): Promise<void>;
   /**
    * Removes one name; never the last one of an image, which would remove the image: then it is `kept`.

@@ -1,6 +1,7 @@
 import { KpushError, messageOf } from "../errors.ts";
-import type { PushedImage, Report, RouteName } from "../events.ts";
+import type { PlannedImage, PushedImage, Report, RouteName } from "../events.ts";
 import type { InstallResult, StatusResult, UninstallResult } from "../results.ts";
+import { plannedTotals } from "./layer-lines.ts";
 import { codeOf, helpUrl, type ToldCode } from "./help-link.ts";
 
 /** What `--json` writes: one document on stdout, whatever happens. New fields may come; none goes. */
@@ -12,7 +13,7 @@ export interface JsonDocument {
    * One for each image of the command line, in its order; empty where it did not come to that. Other
    * commands have none, but a result of their name.
    */
-  images?: (JsonImage | JsonFailedImage)[];
+  images?: (JsonImage | JsonPlannedImage | JsonFailedImage)[];
   install?: InstallResult;
   uninstall?: UninstallResult;
   status?: StatusResult;
@@ -39,6 +40,23 @@ export interface JsonImage {
   sentBytes: number;
   totalBytes: number;
   milliseconds: number;
+}
+
+/** Of `--dry-run`: without a reference, as nothing was pushed. Bytes are left out where they are not certain. */
+export interface JsonPlannedImage {
+  image: string;
+  dryRun: true;
+  /** `localhost:5000/myapp:dev` */
+  target: string;
+  tags: string[];
+  route: RouteName;
+  reason: string;
+  layersToSend: number;
+  layersTotal: number;
+  bytesToSend?: number;
+  totalBytes?: number;
+  /** Lowest first. */
+  layers: { id: string; present: boolean; bytes?: number; step?: string }[];
 }
 
 export interface JsonFailedImage {
@@ -68,7 +86,7 @@ type JsonEnd =
   | { document: JsonResult; error?: KpushError }
   | { error: unknown };
 
-type JsonOutcome = PushedImage | { image: string; error: unknown };
+type JsonOutcome = PushedImage | PlannedImage | { image: string; error: unknown };
 
 /** What is told of errors besides what they say themselves. */
 export interface JsonHelp {
@@ -123,12 +141,32 @@ export function openJson(help: JsonHelp = {}): JsonCollector {
   };
 }
 
-function jsonImage(outcome: JsonOutcome, help: JsonHelp): JsonImage | JsonFailedImage {
+function jsonImage(
+  outcome: JsonOutcome,
+  help: JsonHelp,
+): JsonImage | JsonPlannedImage | JsonFailedImage {
   if ("error" in outcome) return { image: outcome.image, error: jsonError(outcome.error, help) };
+  if ("target" in outcome) return jsonPlanned(outcome);
   const { image, pullRef, digest, tags, route, layers } = outcome;
   const { sentBytes, totalBytes, milliseconds } = outcome;
   const sizes = { layersSent: layers.sent, layersTotal: layers.total, sentBytes, totalBytes };
   return { image, pullRef, digest, tags, route, ...sizes, milliseconds: Math.round(milliseconds) };
+}
+
+function jsonPlanned(planned: PlannedImage): JsonPlannedImage {
+  const { image, target, tags, route, reason } = planned;
+  const { layers, bytes } = plannedTotals(planned);
+  return {
+    ...{ image, dryRun: true, target, tags, route, reason },
+    ...{ layersToSend: layers.missing, layersTotal: layers.total },
+    ...(bytes.missing !== undefined && { bytesToSend: bytes.missing }),
+    ...(bytes.total !== undefined && { totalBytes: bytes.total }),
+    layers: planned.layers.map(({ id, state, bytes: size, step }) => ({
+      ...{ id, present: state === "present" },
+      ...(size !== undefined && { bytes: size }),
+      ...(step !== undefined && { step }),
+    })),
+  };
 }
 
 /** What is no KpushError is `UNEXPECTED`; an interruption is told by its name. */

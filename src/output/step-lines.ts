@@ -1,6 +1,8 @@
 import type { KpushEvent } from "../events.ts";
+import { layerLines } from "./layer-lines.ts";
 import { doneText, objectText, registryText, stepLine, warningText } from "./lines.ts";
 import type { Shown } from "./reporter.ts";
+import { pad, widthOf } from "./width.ts";
 
 /** Turns events into the lines that stay, with their line breaks; undefined where there is none. */
 export function stepLines(shown: Shown): (event: KpushEvent) => string | undefined {
@@ -11,6 +13,15 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
     if (!shown.verbose) return undefined;
     const seconds = ((shown.now() - started) / 1000).toFixed(3);
     return `${style.faint(`${symbols.debug} ${seconds} s  ${text}`)}\n`;
+  };
+  const layers = ({ image, layers: all }: Extract<KpushEvent, { type: "layers" }>) => {
+    const before = `${symbols.debug} ${pad(image, labelWidth - 2)}  `;
+    const { isTTY, columns } = shown.stderr;
+    const left = isTTY && columns ? Math.max(20, columns - widthOf(before)) : undefined;
+    return layerLines(all, left)
+      .filter((line) => line !== "")
+      .map((line) => `${style.faint(before + line)}\n`)
+      .join("");
   };
   return (event) => {
     switch (event.type) {
@@ -33,6 +44,8 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
         return debug(event.message);
       case "phase":
         return debug(event.text);
+      case "layers":
+        return layers(event);
       case "object":
         return done(event.action, objectText(event));
       case "step":

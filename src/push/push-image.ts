@@ -31,7 +31,7 @@ export interface PushJob {
  * @throws KpushError
  */
 export async function pushImage(job: PushJob): Promise<PushedImage> {
-  const { source, target, session, started, context } = job;
+  const { source, target, options, session, started, context } = job;
   const { image } = source.request;
   const tally = openTally(context.report);
   const inside: PushJob = { ...job, context: { ...context, report: tally.report } };
@@ -43,6 +43,10 @@ export async function pushImage(job: PushJob): Promise<PushedImage> {
   context.report({ type: "plan", image, ...chosen });
 
   let digest = remote?.digest ?? "";
+  const tellLayers =
+    options.tellLayers && chosen.route !== "none"
+      ? (await import("./sent-layers.ts")).sentLayers(job, tally)
+      : undefined;
   if (chosen.route !== "none") ({ digest, plan: chosen } = await send(inside, chosen, knowledge));
   await verify({
     registry: session.registry,
@@ -51,6 +55,8 @@ export async function pushImage(job: PushJob): Promise<PushedImage> {
     held: chosen.route === "none" ? remote : undefined,
     report: context.report,
   });
+
+  if (tellLayers) context.report({ type: "layers", image, layers: await tellLayers(digest) });
 
   const [tag] = target.tags;
   const done: PushedImage = {

@@ -2,11 +2,11 @@ import { everyTag } from "./all-tags.ts";
 import type { OpenArchive } from "./archive/source.ts";
 import { openDeadline } from "./deadline.ts";
 import { openListening } from "./listening.ts";
-import { pushImage } from "./push-image.ts";
+import { pushImage, type PushJob } from "./push-image.ts";
 import { claimTargets, parseRequests, type Claim } from "./request.ts";
 import { openSession } from "./session.ts";
 import { openSources } from "./sources.ts";
-import type { Context, ImageOutcome, PushOptions } from "./types.ts";
+import type { Context, FailedOutcome, ImageOutcome, PushOptions } from "./types.ts";
 
 /**
  * Pushes images into the cluster's registry. The cluster and the engine are asked at the same time;
@@ -16,6 +16,15 @@ import type { Context, ImageOutcome, PushOptions } from "./types.ts";
  *   What concerns one image is in its outcome. When `context.signal` is aborted, its reason.
  */
 export async function push(options: PushOptions, context: Context): Promise<ImageOutcome[]> {
+  return eachImage(options, context, pushImage);
+}
+
+/** {@link push}, with something else to be done with each image. */
+export async function eachImage<Outcome>(
+  options: PushOptions,
+  context: Context,
+  run: (job: PushJob) => Promise<Outcome>,
+): Promise<(Outcome | FailedOutcome)[]> {
   const started = performance.now();
   const asked = parseRequests(options, context.surroundings);
   using deadline = openDeadline(context.signal, options.timeout);
@@ -33,18 +42,18 @@ export async function push(options: PushOptions, context: Context): Promise<Imag
     const session = await opening;
     await using listening = openListening(session, inside);
     const claims = claimTargets(sources.all, options, session.pod.pullAddress);
-    const pushOne = async (claim: Claim): Promise<ImageOutcome> => {
+    const runOne = async (claim: Claim): Promise<Outcome | FailedOutcome> => {
       if (claim.kind === "refused") return fail(claim.image, claim.error, inside);
       const { source, target } = claim;
       const job = { source, target, options, session, listening, started, context: inside };
       try {
-        return await pushImage(job);
+        return await run(job);
       } catch (error) {
         inside.signal.throwIfAborted();
         return fail(source.request.image, error, inside);
       }
     };
-    return await Promise.all(inLine(claims, pushOne));
+    return await Promise.all(inLine(claims, runOne));
   } catch (error) {
     deadline.signal.throwIfAborted();
     throw error;
@@ -69,7 +78,7 @@ function inLine<T>(claims: readonly Claim[], run: (claim: Claim) => Promise<T>):
   });
 }
 
-function fail(image: string, error: unknown, { report }: Context): ImageOutcome {
+function fail(image: string, error: unknown, { report }: Context): FailedOutcome {
   report({ type: "failed", image, error });
   return { image, error };
 }

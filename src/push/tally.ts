@@ -11,9 +11,12 @@ export interface Totals {
 export interface Tally {
   report: Report;
   totals(): Totals;
+  /** The last word on each layer, by its id. */
+  layers(): ReadonlyMap<string, LayerEvent>;
 }
 
-type LayerEvent = Extract<KpushEvent, { type: "layer" }>;
+/** What is told of one layer. */
+export type LayerEvent = Extract<KpushEvent, { type: "layer" }>;
 
 /** Starts a tally; a `restart` event empties it. */
 export function openTally(report: Report): Tally {
@@ -38,6 +41,7 @@ export function openTally(report: Report): Tally {
       }
       report(event);
     },
+    layers: () => layers,
     totals() {
       const all = [...layers.values()];
       const sent = all.filter((layer) => layer.state === "sent");

@@ -16,6 +16,8 @@ export interface PushOptions extends ClusterOptions, RegistryOptions, EngineOpti
   route?: "auto" | "daemon" | "direct" | undefined;
   /** Of layers that the direct route finds plain; `auto` unless given. */
   compression?: string | undefined;
+  /** Reports a `layers` event of each image that was sent; asks the engine for its history. */
+  tellLayers?: boolean | undefined;
   /** Bound of the whole push in milliseconds. */
   timeout?: number | undefined;
 }
@@ -41,4 +43,10 @@ export interface RouteResult {
   digest: string;
 }
 
-export type ImageOutcome = PushedImage | { image: string; error: unknown };
+/** An image that could not be pushed; `error` says why. */
+export interface FailedOutcome {
+  image: string;
+  error: unknown;
+}
+
+export type ImageOutcome = PushedImage | FailedOutcome;

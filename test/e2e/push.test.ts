@@ -33,6 +33,33 @@ describe.each(engines)("from $name", (engine) => {
   const { host } = engine;
   const own = formats.get(engine.name) ?? [];
 
+  test("--dry-run tells of a rebuilt image which step would be sent, and sends nothing", async () => {
+    const name = `kpush-e2e-dry-${engine.name.toLowerCase()}:v1`;
+    const history = [
+      { created_by: "/bin/sh -c #(nop) ADD rootfs.tar in / " },
+      { created_by: "ENV A=1", empty_layer: true as const },
+      { created_by: "COPY . . # buildkit" },
+    ];
+    const image = { name, layers: [2 * MiB, MiB], seed: randomUUID(), history };
+    await load(engine, image);
+    try {
+      const first = await kpush(["-v", name], { host });
+      expect(first.code).toBe(0);
+      expect(first.stderr).toMatch(/^· .* 2\.1 MB {2}ADD rootfs\.tar in \/$/m);
+      expect(first.stderr).toMatch(/^· .* 1\.[01] MB {2}COPY \. \.$/m);
+      await load(engine, { ...image, last: "rebuilt" });
+      const rebuilt = await kpush(["--dry-run", name], { host });
+      expect(rebuilt.stdout).toMatch(/^ {2}present +2\.1 MB {2}ADD rootfs\.tar in \/$/m);
+      expect(rebuilt.stdout).toMatch(/^ {2}new +1\.[01] MB {2}COPY \. \.$/m);
+      expect(rebuilt.stdout).toMatch(/^ {2}1 of 2 layers, .* would be sent\n$/m);
+      await load(engine, image);
+      const unchanged = await kpush(["--dry-run", name], { host });
+      expect(unchanged.stdout).toContain("  nothing would be sent\n");
+    } finally {
+      await remove(engine, name);
+    }
+  });
+
   test.for(own)(
     "a %s image is pushed, runs on every node, and is then unchanged",
     async (format) => {

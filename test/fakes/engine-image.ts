@@ -7,6 +7,8 @@ export interface FakeImageOptions {
   /** Contents of the layers, lowest first; they need not be archives. */
   layers: (Buffer | string)[];
   cmd?: string[];
+  /** Steps, the first one first, of which those without `empty_layer` made the layers. */
+  history?: { created_by: string; empty_layer?: true }[];
   platform?: string;
   /** Platforms that the image's index lists, and that are not there. Only a containerd store knows of them. */
   missingPlatforms?: string[];
@@ -30,6 +32,8 @@ export interface FakeImage {
   /** Only with `missingPlatforms`. */
   index: FakeBlob | undefined;
   missing: { digest: string; platform: string }[];
+  /** As an engine answers: the newest first, with sizes, and without a word on which made a layer. */
+  history: { CreatedBy: string; Size: number }[];
   size: number | undefined;
 }
 
@@ -41,6 +45,7 @@ export function fakeImage(options: FakeImageOptions): FakeImage {
   const config = json("application/vnd.oci.image.config.v1+json", {
     ...platformObject(platform),
     config: { Cmd: cmd },
+    history: options.history,
     rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
   });
   const manifest = json(manifestType, {
@@ -70,7 +75,20 @@ export function fakeImage(options: FakeImageOptions): FakeImage {
           ],
         });
   const { size } = options;
-  return { names: [...names], platform, config, layers, manifest, index, missing, size };
+  const history = engineHistory(options.history ?? [], layers);
+  return { names: [...names], platform, config, layers, manifest, index, missing, history, size };
+}
+
+function engineHistory(
+  steps: NonNullable<FakeImageOptions["history"]>,
+  layers: readonly FakeBlob[],
+): FakeImage["history"] {
+  const made = layers.values();
+  return steps
+    .map(({ created_by: CreatedBy, empty_layer: empty }) => {
+      return { CreatedBy, Size: empty ? 0 : (made.next().value?.bytes.length ?? 0) };
+    })
+    .toReversed();
 }
 
 /** As `docker save` writes it. */

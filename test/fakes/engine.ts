@@ -95,7 +95,7 @@ export async function fakeEngine(options: FakeEngineOptions = {}): Promise<FakeE
       return;
     }
     const [, name = "", action = ""] =
-      /^\/images\/(.+?)(?:\/(json|tag|push|get))?$/.exec(pathname) ?? [];
+      /^\/images\/(.+?)(?:\/(json|tag|push|get|history))?$/.exec(pathname) ?? [];
     const full = query.has("tag") && action === "push" ? `${name}:${query.get("tag")}` : name;
     const image = find(full);
     if (!image) {
@@ -105,6 +105,10 @@ export async function fakeEngine(options: FakeEngineOptions = {}): Promise<FakeE
     switch (`${method} ${action}`) {
       case "GET json": {
         describe(image, query, response);
+        return;
+      }
+      case "GET history": {
+        json(response, 200, image.history);
         return;
       }
       case "POST tag":

@@ -1,5 +1,5 @@
 import { KpushError } from "../../errors.ts";
-import type { Command } from "../command.ts";
+import type { Command, Outcome } from "../command.ts";
 import { clusterOptions, commonOptions } from "../options.ts";
 import { withNearestCommand } from "../suggestion.ts";
 import { clusterSettings } from "../settings.ts";
@@ -19,6 +19,7 @@ export const pushCommand: Command = {
       "kpush --context staging -n tools api:dev web:dev",
       "two images, into the registry in namespace tools",
     ],
+    ["kpush --dry-run myapp:dev", "what would be sent, layer by layer; sends nothing"],
     ["docker save myapp:dev | kpush -", "an archive, by standard input"],
     ["kubectl set image deploy/web web=$(kpush -q web:dev)", "pushes, and rolls it out"],
   ],
@@ -32,9 +33,12 @@ export const pushCommand: Command = {
     "platform",
     "route",
     "compression",
+    "dry-run",
     "timeout",
     ...commonOptions,
   ],
+  switches: ["dry-run"],
+  help: { "dry-run": "send nothing, and list what would be sent" },
   takesImages: true,
   async run({ words: images, settings }, { context }) {
     if (images.length === 0) {
@@ -44,25 +48,14 @@ export const pushCommand: Command = {
     }
     const { host, dockerContext, name, tags, allTags, platform, route, compression, timeout } =
       settings;
-    const { push } = await import("../../push/push.ts");
-    const outcomes = await push(
-      {
-        ...clusterSettings(settings),
-        ...{
-          images,
-          host,
-          dockerContext,
-          name,
-          tags,
-          allTags,
-          platform,
-          route,
-          compression,
-          timeout,
-        },
-      },
-      context,
-    );
+    const options = {
+      ...clusterSettings(settings),
+      ...{ images, host, dockerContext, name, tags, allTags },
+      ...{ platform, route, compression, timeout, tellLayers: settings.verbose },
+    };
+    const outcomes: Outcome[] = settings.dryRun
+      ? await (await import("../../push/dry-run.ts")).dryRun(options, context)
+      : await (await import("../../push/push.ts")).push(options, context);
     return outcomes.map((outcome) =>
       "error" in outcome
         ? { ...outcome, error: withNearestCommand(outcome.error, outcome.image) }

@@ -18,6 +18,8 @@ export interface ImageOptions {
   /** The last layer alone depends on this too: a rebuild. */
   last?: string;
   cmd?: string[];
+  /** Steps, the first one first, of which those without `empty_layer` made the layers. */
+  history?: { created_by: string; empty_layer?: true }[];
   /** `docker`: plain layers, as an older engine saves them. `oci`: an index of a gzip manifest and an attestation, as BuildKit makes it. */
   format?: "docker" | "oci";
   /** `noise` does not compress; `program` is machine code with a mark of the seed every 64 KiB, and shrinks to a third. */
@@ -56,6 +58,8 @@ export async function writeImage(file: string, options: ImageOptions): Promise<v
         architecture: "amd64",
         os: "linux",
         config: { Cmd: options.cmd ?? ["/sleep"], Env: ["PATH=/"] },
+        // Podman's history fails on a step without a date.
+        history: options.history?.map((step) => ({ created: "2024-01-01T00:00:00Z", ...step })),
         rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
       }),
     );

@@ -58,6 +58,9 @@ describe("command lines", () => {
     ],
     [["uninstall", "--delete-data", "-y"], "uninstall", [], { "delete-data": true, yes: true }],
     [["status", "-n", "x"], "status", [], { namespace: ["x"] }],
+    [["--dry-run", "a"], "push", ["a"], { "dry-run": true }],
+    [["push", "--dry-run", "install"], "push", ["install"], { "dry-run": true }],
+    [["a", "--dry-run", "--dry-run=false"], "push", ["a"], { "dry-run": false }],
     [["a", "--", "--dry-run"], "push", ["a", "--dry-run"], {}],
   ] as const)("%j", ([argv, command, words, given]) => {
     expect(read(...argv)).toEqual({ command, words, given });
@@ -105,6 +108,7 @@ describe("usage errors", () => {
       ["install", "--dry-run", "--dry-run=server"],
       "--dry-run is given 2 times; it takes one value",
     ],
+    [["--dry-run=server", "a"], "--dry-run takes no value"],
     [["install", "-o", "wide"], '--output: "wide" is not yaml or json'],
     [["install", "--node-access", "nodeport"], '--node-access: "nodeport" is not hostport, hostne'],
     [["install", "--node-port", "0"], '--node-port: "0" is not a port number from 1 to 65535'],

@@ -90,6 +90,11 @@ const events: { [Type in KpushEvent["type"]]: Extract<KpushEvent, { type: Type }
     ...{ type: "layer", image: secret, id: secret, state: "sent", sentBytes: 1, totalBytes: 1 },
   },
   bytes: { type: "bytes", image: secret, sentBytes: 1 },
+  layers: {
+    type: "layers",
+    image: secret,
+    layers: [{ id: secret, state: "sent", bytes: 1, step: secret }],
+  },
   restart: { type: "restart", image: secret, reason: secret },
   done: { type: "done", image: pushed({ image: secret, pullRef: secret, tags: [secret] }) },
   failed: { type: "failed", image: secret, error: new Error(secret) },

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import type { LayerReport, PlannedImage } from "../../../src/events.ts";
+import { layerLines, plannedText } from "../../../src/output/layer-lines.ts";
+
+const layer = (
+  state: LayerReport["state"],
+  bytes: number | undefined,
+  step: string | undefined,
+): LayerReport => ({ id: "sha256:00", state, bytes, step });
+
+const planned = (changes: Partial<PlannedImage>): PlannedImage => ({
+  image: "myapp:dev",
+  target: "localhost:5000/myapp:dev",
+  tags: ["dev"],
+  route: "daemon",
+  reason: "the engine can push by itself",
+  layers: [layer("present", 100e6, "ADD rootfs.tar /"), layer("new", 212e6, "COPY . .")],
+  ...changes,
+});
+
+test("what would be sent is a head, a line for each layer, and a sum", () => {
+  expect(plannedText(planned({}))).toBe(`\
+localhost:5000/myapp:dev  sent by the engine: the engine can push by itself
+  present  100 MB  ADD rootfs.tar /
+  new      212 MB  COPY . .
+  1 of 2 layers, 212 MB of 312 MB would be sent
+`);
+});
+
+test("an unchanged image says so", () => {
+  const layers = [layer("present", 5, "ADD rootfs.tar /")];
+  expect(plannedText(planned({ route: "none", reason: "it is there", layers }))).toBe(`\
+localhost:5000/myapp:dev  unchanged: it is there
+  present  5 B  ADD rootfs.tar /
+  nothing would be sent
+`);
+});
+
+test("what is not known is left blank, and out of the sum", () => {
+  const layers = [layer("new", 5, "ADD x /"), layer("new", undefined, undefined)];
+  expect(plannedText(planned({ route: "direct", layers }))).toContain(`
+  new  5 B  ADD x /
+  new
+  2 of 2 layers would be sent
+`);
+});
+
+test("a terminal's width is kept", () => {
+  const layers = [layer("new", 212e6, "RUN apt-get update && apt-get install -y curl")];
+  const lines = plannedText(planned({ layers }), 40).split("\n");
+  expect(lines[1]).toBe("  new  212 MB  RUN apt-get update && ap…");
+  expect(layerLines(layers)).toEqual([
+    "new  212 MB  RUN apt-get update && apt-get install -y curl",
+  ]);
+});
