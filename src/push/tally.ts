@@ -4,6 +4,7 @@ import type { KpushEvent, Report } from "../events.ts";
 export interface Totals {
   layers: { total: number; sent: number };
   sentBytes: number;
+  /** 0 where the size of a layer was not told. */
   totalBytes: number;
 }
 
@@ -45,10 +46,12 @@ export function openTally(report: Report): Tally {
     totals() {
       const all = [...layers.values()];
       const sent = all.filter((layer) => layer.state === "sent");
+      // Engines tell no sizes of layers that are there already: a sum of the others is not the image's.
+      const known = all.every((layer) => layer.totalBytes > 0);
       return {
         layers: { total: all.length, sent: sent.length },
         sentBytes: sent.reduce((sum, layer) => sum + layer.sentBytes, bytes),
-        totalBytes: all.reduce((sum, layer) => sum + layer.totalBytes, 0),
+        totalBytes: known ? all.reduce((sum, layer) => sum + layer.totalBytes, 0) : 0,
       };
     },
   };
