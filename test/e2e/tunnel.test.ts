@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -30,8 +30,8 @@ afterAll(async () => {
 });
 
 /** Runs a shell's line by `kpush tunnel --`, in the directory of the files. */
-const inTunnel = (line: string) =>
-  kpush(["-n", namespace, "tunnel", "--", "sh", "-c", `cd ${directory} && ${line}`]);
+const inTunnel = (line: string, env: NodeJS.ProcessEnv = {}) =>
+  kpush(["-n", namespace, "tunnel", "--", "sh", "-c", `cd ${directory} && ${line}`], { env });
 
 /** Command lines as the README has them: what sends something, and what has it again. */
 const tools = [
@@ -66,6 +66,35 @@ for (const [tool, send, fetch] of tools) {
       expect(run, run.stderr).toMatchObject({ code: 0 });
     }
   });
+}
+
+/** The user's own files, which name a store of all logins; it has none, and notes what it is asked for. */
+async function withStore(): Promise<{ env: NodeJS.ProcessEnv; asked: string }> {
+  const own = join(directory, "with-store");
+  const asked = join(own, "asked");
+  await mkdir(own, { recursive: true });
+  await writeFile(asked, "");
+  const none = "credentials not found in native keychain";
+  const store = `#!/bin/sh\n{ cat; echo; } >>${asked}\necho ${none}\nexit 1\n`;
+  await writeFile(join(own, "docker-credential-keys"), store, { mode: 0o755 });
+  const file = join(own, "config.json");
+  await writeFile(file, JSON.stringify({ credsStore: "keys" }));
+  const path = `${own}:${process.env["PATH"] ?? ""}`;
+  return { env: { DOCKER_CONFIG: own, HELM_REGISTRY_CONFIG: file, PATH: path }, asked };
+}
+
+for (const [tool, , line] of tools) {
+  const path = toolPath(tool);
+  // skopeo knows of no such store, and skipping was said above.
+  test.skipIf(!path || tool === "skopeo")(
+    `${tool} finds the login where a store has all`,
+    async () => {
+      const { env, asked } = await withStore();
+      const run = await inTunnel(line.replaceAll(`${tool} `, `${path} `), env);
+      expect(run, run.stderr).toMatchObject({ code: 0 });
+      expect(await readFile(asked, "utf8")).not.toContain("127.0.0.1");
+    },
+  );
 }
 
 test("the status of a tool is that of kpush", async () => {

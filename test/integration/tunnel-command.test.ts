@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -68,13 +68,16 @@ test("stdin and stdout are the command's, options behind -- too, and kpush is si
   expect(await stderr).toBe("");
 });
 
-test("its files are the user's alone, and what the user's own say of others stays true", async () => {
+test("its files are the user's alone, and what else is in docker's directory is there too", async () => {
   const home = join(cluster.directory, "home");
   const docker = join(home, ".docker");
-  await mkdir(join(docker, "contexts"), { recursive: true });
-  const auths = { "one.example": {}, "two.example": { auth: "eDp5" } };
-  const own = { auths, credsStore: "desktop", credHelpers: { "three.example": "ecr-login" } };
+  for (const name of ["buildx", "contexts"]) await mkdir(join(docker, name), { recursive: true });
+  const own = {
+    auths: { "two.example": { auth: "eDp5" } },
+    credHelpers: { "three.example": "ecr" },
+  };
   await writeFile(join(docker, "config.json"), JSON.stringify({ ...own, currentContext: "far" }));
+  await writeFile(join(docker, "ca.pem"), "a certificate");
   const code = `
     const { readdirSync, readFileSync, statSync } = require("node:fs");
     const { DOCKER_CONFIG: directory, REGISTRY_AUTH_FILE: file } = process.env;
@@ -82,21 +85,131 @@ test("its files are the user's alone, and what the user's own say of others stay
     const config = JSON.parse(readFileSync(directory + "/config.json", "utf8"));
     const { auths, ...rest } = config;
     const modes = [directory, directory + "/..", directory + "/config.json", file].map(mode);
-    console.log(JSON.stringify({ ...rest, hosts: Object.keys(auths), modes, names: readdirSync(directory) }));
+    const ca = readFileSync(directory + "/ca.pem", "utf8");
+    console.log(JSON.stringify({ ...rest, hosts: Object.keys(auths), modes, ca, names: readdirSync(directory) }));
   `;
   const { status, stdout } = await run(node(code), { HOME: home });
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toEqual({
     currentContext: "far",
-    credHelpers: {
-      "one.example": "desktop",
-      "two.example": "desktop",
-      "three.example": "ecr-login",
-    },
-    hosts: ["one.example", "two.example", expect.stringMatching(/^127\.0\.0\.1:\d+$/)],
+    credHelpers: own.credHelpers,
+    hosts: ["two.example", expect.stringMatching(/^127\.0\.0\.1:\d+$/)],
     modes: ["700", "700", "600", "600"],
-    names: ["config.json", "contexts"],
+    ca: "a certificate",
+    names: ["buildx", "ca.pem", "config.json", "contexts"],
   });
+});
+
+test("a store of all logins is asked for those of other registries, and not for the tunnel's", async () => {
+  const own = join(cluster.directory, "with-store");
+  const bin = join(own, "bin");
+  await mkdir(bin, { recursive: true });
+  const store = join(bin, "docker-credential-desktop");
+  await writeFile(store, '#!/bin/sh\necho "$1 $(cat)"\ntest "$1" = get\n', { mode: 0o755 });
+  await writeFile(join(own, "config.json"), JSON.stringify({ credsStore: "desktop" }));
+  // As docker's library, crane's and oras's do it.
+  const code = `
+    const { spawnSync } = require("node:child_process");
+    const { KPUSH_REGISTRY: registry, DOCKER_CONFIG: directory } = process.env;
+    const { credsStore, credHelpers = {} } = require(directory + "/config.json");
+    const ask = (verb, input) => {
+      const name = "docker-credential-" + (credHelpers[input] || credsStore);
+      const { status, stdout } = spawnSync(name, [verb], { input, encoding: "utf8" });
+      return { status, stdout };
+    };
+    const asked = [registry, registry + "/app"].map((input) => {
+      const { ServerURL, Username, Secret } = JSON.parse(ask("get", input).stdout);
+      return [ServerURL === registry, Username + ":" + Secret];
+    });
+    const { auth } = require(directory + "/config.json").auths[registry];
+    const login = Buffer.from(auth, "base64").toString();
+    const ours = asked.map(([same, found]) => same && found === login);
+    console.log(JSON.stringify([ours, ask("get", "one.example"), ask("list", "unused")]));
+  `;
+  const path = `${bin}:${process.env["PATH"] ?? ""}`;
+  const { status, stdout } = await run(node(code), { DOCKER_CONFIG: own, PATH: path });
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toEqual([
+    [true, true],
+    { status: 0, stdout: "get one.example\n" },
+    { status: 1, stdout: "list unused\n" },
+  ]);
+});
+
+describe("logins of podman and skopeo", () => {
+  const login = (name: string) => ({ auth: Buffer.from(`x:${name}`).toString("base64") });
+  const write = async (path: string, config: object) => {
+    await mkdir(join(path, ".."), { recursive: true });
+    await writeFile(path, JSON.stringify(config));
+  };
+  const code = `
+    const { readFileSync } = require("node:fs");
+    const { KPUSH_REGISTRY, REGISTRY_AUTH_FILE: file, DOCKER_CONFIG: docker } = process.env;
+    const logins = (path) => {
+      const { auths, credHelpers } = JSON.parse(readFileSync(path, "utf8"));
+      const { [KPUSH_REGISTRY]: ours, ...others } = auths;
+      for (const name in others) others[name] = atob(others[name].auth);
+      return { ...others, ...credHelpers };
+    };
+    console.log(JSON.stringify([logins(file), logins(docker + "/config.json")]));
+  `;
+
+  test("are those of all their files, the first that knows a registry before the others", async () => {
+    const home = join(cluster.directory, "containers");
+    await write(join(home, "run/containers/auth.json"), { auths: { "one.example": login("run") } });
+    await write(join(home, ".config/containers/auth.json"), {
+      auths: { "one.example/team": login("config"), "two.example": login("config") },
+      credHelpers: { "one.example": "ecr", "three.example": "ecr" },
+    });
+    await write(join(home, ".docker/config.json"), {
+      auths: { "two.example": login("docker"), "four.example": login("docker") },
+    });
+    const env = { HOME: home, XDG_RUNTIME_DIR: join(home, "run") };
+    expect(JSON.parse((await run(node(code), env)).stdout)).toEqual([
+      {
+        "one.example": "x:run",
+        "two.example": "x:config",
+        "three.example": "ecr",
+        "four.example": "x:docker",
+      },
+      { "two.example": "x:docker", "four.example": "x:docker" },
+    ]);
+  });
+
+  test("are those of REGISTRY_AUTH_FILE alone where it is set; without a file of docker's, crane's too", async () => {
+    const home = join(cluster.directory, "auth-file");
+    const file = join(home, "auth.json");
+    await write(file, { auths: { "one.example": login("file") } });
+    await write(join(home, ".config/containers/auth.json"), {
+      auths: { "two.example": login("config") },
+    });
+    const env = { HOME: home, XDG_RUNTIME_DIR: join(home, "run"), REGISTRY_AUTH_FILE: file };
+    const only = { "one.example": "x:file" };
+    expect(JSON.parse((await run(node(code), env)).stdout)).toEqual([only, only]);
+  });
+});
+
+test("a tunnel that broke is told, even where the command ends well", async () => {
+  const broken = await cliCluster();
+  const code = `
+    console.log("ready");
+    process.stdin.once("data", () => {
+      const { auth } = require(process.env.DOCKER_CONFIG + "/config.json").auths[process.env.KPUSH_REGISTRY];
+      const headers = { authorization: "Basic " + auth };
+      const url = "http://" + process.env.KPUSH_REGISTRY + "/v2/";
+      fetch(url, { headers }).then(({ ok }) => console.log(ok), () => console.log("lost"))
+        .then(() => process.exit(0));
+    });
+  `;
+  const { child, ended, stdout, stderr } = start(node(code), { KUBECONFIG: broken.kubeconfig });
+  await once(child.stdout, "data");
+  await broken.registry[Symbol.asyncDispose]();
+  child.stdin.end("go");
+  expect(await ended).toEqual([0, null]);
+  await broken.apiServer[Symbol.asyncDispose]();
+  await rm(broken.directory, { recursive: true });
+  expect(await stdout).toMatch(/^ready\n(false|lost)\n$/);
+  expect(await stderr).toMatch(/^warning: the tunnel broke meanwhile: .+/m);
 });
 
 describe("the exit status", () => {

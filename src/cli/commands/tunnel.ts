@@ -60,7 +60,7 @@ async function runInTunnel(
   signal.throwIfAborted();
   const { variables } = login;
   const { exitCode, error } = await runChild(command, variables, surroundings, signal, leaving);
-  const lost = exitCode === 0 ? undefined : tunnel.takeError();
+  const lost = tunnel.takeError();
   if (lost !== undefined)
     report({ type: "warning", message: `the tunnel broke meanwhile: ${messageOf(lost)}` });
   return { text: "", document: {}, exitCode, ...(error && { error }) };
