@@ -10,6 +10,7 @@ import type { StatusResult } from "../../src/results.ts";
 import { exitCode, serveExec, success } from "../fakes/exec.ts";
 import { kubeStore, type KubeStore } from "../fakes/kube-store.ts";
 import { nodeNamed } from "../fakes/kubelet.ts";
+import { servePodProxy } from "../fakes/pod-proxy.ts";
 import { startWorld, type World } from "../fakes/world.ts";
 
 const kib = 1024;
@@ -185,9 +186,22 @@ test("a registry that is ready but does not answer through the tunnel is not hea
   ]);
 });
 
-test("without the right to port-forward it is not known whether the registry answers", async () => {
+test("where only the proxy to pods is allowed, the registry is asked by it", async () => {
   await using cluster = await stage();
-  cluster.world.api.allow = (_verb, resource) => resource !== "pods/portforward";
+  const { world } = cluster;
+  const before = world.api.onRequest;
+  const proxied = servePodProxy(world.api, world.registry.port);
+  const serve = world.api.onRequest;
+  world.api.onRequest = (...exchange) => serve?.(...exchange) || (before?.(...exchange) ?? false);
+  world.api.allow = (_verb, resource) => resource !== "pods/portforward";
+  expect(await cluster.status()).toMatchObject({ healthy: true, problems: [] });
+  expect(proxied.requests).toEqual(["GET /v2/"]);
+});
+
+test("without a right to either it is not known whether the registry answers", async () => {
+  await using cluster = await stage();
+  cluster.world.api.allow = (_verb, resource) =>
+    resource !== "pods/portforward" && resource !== "pods/proxy";
   const { healthy, problems } = await cluster.status();
   expect(healthy).toBe(false);
   expect(problems).toMatchObject([{ message: expect.stringContaining("you may not") as string }]);

@@ -5,8 +5,8 @@ import type { Pod } from "../../cluster/pods.ts";
 import type { Cluster } from "../../cluster/types.ts";
 import { KpushError, messageOf } from "../../errors.ts";
 import type { Report } from "../../events.ts";
+import { openWay } from "../../push/ways.ts";
 import { registryClient } from "../../registry/client.ts";
-import { openTunnel } from "../../tunnel/pool.ts";
 import { problem, type Problem } from "./problems.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function reach(
 ): Promise<Problem[]> {
   const target = registryPod(pod, {});
   const ended = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
-  const tunnel = openTunnel({
+  const tunnel = openWay(cluster, target, {
     config: cluster.config,
     pin: (gone) => (gone ? Promise.reject(gone.error) : Promise.resolve(target)),
     refreshCredentials: () => cluster.refreshCredentials(),
