@@ -19,6 +19,7 @@ export const errorCodes = {
   BAD_REFERENCE: ExitCode.usage,
   NAME_NEEDED: ExitCode.usage,
   SAME_TARGET: ExitCode.usage,
+  DECLINED: ExitCode.usage,
   ENGINE_NOT_FOUND: ExitCode.engine,
   ENGINE_UNREACHABLE: ExitCode.engine,
   ENGINE_DENIED: ExitCode.engine,

@@ -13,21 +13,31 @@ export function confirmOn({ ask }: Io, signal: AbortSignal): Confirm | undefined
   };
 }
 
+/** What a command ends with that the user answered no to. */
+export const declined = (): KpushError =>
+  new KpushError("DECLINED", "nothing was done, as you said no");
+
 /**
  * The user's consent: given beforehand with `-y`, or asked for.
  *
  * @param doing - what it is about, e.g. `kpush uninstall --delete-data`
- * @returns a {@link Confirm} that throws KpushError `USAGE` where there is no terminal to ask on
+ * @returns asks a question, and goes on at a yes; throws KpushError `DECLINED` at a no, and `USAGE` where there is no
+ *   terminal to ask on
  */
-export function consent(doing: string, yes: boolean, io: Io, signal: AbortSignal): Confirm {
-  if (yes) return () => Promise.resolve(true);
-  return (
-    confirmOn(io, signal) ??
-    (() =>
-      Promise.reject(
-        new KpushError("USAGE", `${doing} asks first, and there is no terminal to ask on`, {
-          hint: `${doing} --yes goes on without asking`,
-        }),
-      ))
-  );
+export function consent(
+  doing: string,
+  yes: boolean,
+  io: Io,
+  signal: AbortSignal,
+): (question: string) => Promise<void> {
+  return async (question) => {
+    if (yes) return;
+    const confirm = confirmOn(io, signal);
+    if (!confirm) {
+      throw new KpushError("USAGE", `${doing} asks first, and there is no terminal to ask on`, {
+        hint: `${doing} --yes goes on without asking`,
+      });
+    }
+    if (!(await confirm(question))) throw declined();
+  };
 }

@@ -45,6 +45,7 @@ export async function main(
 ): Promise<number> {
   const json = openJson({ docs: help?.docs, report: help?.bug.text });
   const tell = teller(argv, io, surroundings, help, program);
+  let command: string | undefined;
   try {
     if (argv[0] === "__complete") {
       const { answer } = await import("./completion/answer.ts");
@@ -57,7 +58,8 @@ export async function main(
       io.stdout.write(text);
       return ExitCode.ok;
     }
-    help?.bug.command(parsed.command.name, givenNames(parsed, surroundings));
+    command = parsed.command.name;
+    help?.bug.command(command, givenNames(parsed, surroundings));
     const take = (event: KpushEvent) => {
       json.take(event);
       help?.bug.take(event);
@@ -67,7 +69,7 @@ export async function main(
       ? tell.result(result, json.document(result))
       : tell.outcomes(result, json.document({ images: result }));
   } catch (error) {
-    return tell.error(error, json.document({ error }));
+    return tell.error(error, json.document({ error, command }));
   }
 }
 

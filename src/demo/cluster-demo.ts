@@ -48,7 +48,6 @@ export async function runClusterDemo(
   await using session = await openQuietly(options, context, context.signal);
   describe(session, name, image, write);
   if (!yes && !(await confirm?.("Go on?"))) {
-    write("Nothing was done.");
     return false;
   }
   try {

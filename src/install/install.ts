@@ -6,19 +6,20 @@ import { applyObjects } from "./apply/apply.ts";
 import { diffText } from "./apply/diff.ts";
 import { startAfresh } from "./fresh-start.ts";
 import { installedStorage, keepStorage, readInstalled, type Installed } from "./installed.ts";
-import { addonNamespace, pullAddressOf } from "./names.ts";
+import { addonNamespace, defaultNamespace, pullAddressOf } from "./names.ts";
 import { isProved, recordProof } from "./proof-record.ts";
 import { openProofAhead } from "./proof-ahead.ts";
 import type { Proof } from "./prove/prove.ts";
 import { render } from "./render/render.ts";
 import { dryResults } from "./dry-run.ts";
-import { readSettings } from "./settings.ts";
+import { readConfig, settingsOf } from "./settings.ts";
 import { planStage, proofStage, waitStage, type Stage } from "./stages.ts";
 import type { InstallOptions, InstallResult, InstallRun, PlannedObject } from "./types.ts";
 
-/** What an installation works with; `confirm` asks the user, where there is one. */
+/** What an installation works with. */
 export interface InstallContext extends Context {
-  confirm?: ((question: string) => Promise<boolean>) | undefined;
+  /** Asks the user, where there is one, and throws where the answer is no. */
+  confirm?: ((question: string) => Promise<void>) | undefined;
 }
 
 type Options = InstallOptions & InstallRun;
@@ -32,21 +33,22 @@ type Options = InstallOptions & InstallRun;
  */
 export async function install(options: Options, context: InstallContext): Promise<InstallResult> {
   const { surroundings, report, signal } = context;
-  const first = await readSettings(options, surroundings.cwd);
+  const config = await readConfig(options, surroundings.cwd);
+  const first = settingsOf(options, config);
   using cluster = await openCluster(options, surroundings, report, signal);
   const namespace = options.replaceAddon ? (options.namespace ?? addonNamespace) : first.namespace;
   const where = `namespace ${namespace} in context ${cluster.context}`;
   report({ type: "step", label: "cluster", text: where });
   if (options.replaceAddon) {
     const { replaceAddon } = await import("./addon/replace.ts");
-    return await replaceAddon(cluster, options, context);
+    return await replaceAddon(cluster, options, config, context);
   }
   if (options.dryRun === "client") {
     const objects = dryResults(render(first), "client", report);
     return { ...resultOf(cluster, first, objects, undefined), dryRun: "client" };
   }
   report({ type: "phase", text: "comparing with what is installed" });
-  const { stage, installed } = await prepare(cluster, first.namespace, options, context);
+  const { stage, installed } = await prepare(cluster, options, config, context);
   warnOfMove(options, installed, context);
   return await carryOut(stage, options, installed);
 }
@@ -54,12 +56,13 @@ export async function install(options: Options, context: InstallContext): Promis
 /** Fills in from what is installed what the options leave out. */
 async function prepare(
   cluster: Cluster,
-  namespace: string,
   options: Options,
+  config: string | undefined,
   context: Context,
 ): Promise<{ stage: Stage; installed: Installed }> {
+  const { namespace = defaultNamespace } = options;
   const installed = await readInstalled(cluster, namespace, context.signal);
-  const settings = await readSettings(keepStorage(options, installed), context.surroundings.cwd);
+  const settings = settingsOf(keepStorage(options, installed), config);
   return { stage: { cluster, settings, run: options, context }, installed };
 }
 
@@ -150,15 +153,16 @@ export async function renderInstall(
   options: InstallOptions,
   { surroundings }: Pick<Context, "surroundings">,
 ): Promise<KubeObject[]> {
-  return render(await readSettings(options, surroundings.cwd));
+  return render(settingsOf(options, await readConfig(options, surroundings.cwd)));
 }
 
 /** What would change, as lines marked `-` and `+`; changes nothing. `""` where nothing would. */
 export async function diffInstall(options: Options, context: Context): Promise<string> {
   const { surroundings, report, signal } = context;
-  const first = await readSettings(options, surroundings.cwd);
+  const config = await readConfig(options, surroundings.cwd);
+  settingsOf(options, config); // what is wrong with them is told before any cluster is asked
   using cluster = await openCluster(options, surroundings, report, signal);
-  const { stage, installed } = await prepare(cluster, first.namespace, options, context);
+  const { stage, installed } = await prepare(cluster, options, config, context);
   const { planned } = await planStage(stage, installed);
   return diffText(planned);
 }

@@ -12,14 +12,12 @@ import { uninstall } from "./uninstall.ts";
 
 type OnEvent = ((event: KpushEvent) => void) | undefined;
 
-/** {@link install} for library users; whoever calls it has consented. */
+/** {@link install} for library users; whoever calls it has consented, and is not asked. */
 export function installFromLibrary(
   options: InstallLibraryOptions,
   onEvent: OnEvent,
 ): Promise<InstallResult> {
-  return withSurroundings(options, onEvent, (choices, context) =>
-    install(choices, { ...context, confirm: () => Promise.resolve(true) }),
-  );
+  return withSurroundings(options, onEvent, install);
 }
 
 /** {@link uninstall} for library users. */

@@ -10,17 +10,17 @@ import type { InstallOptions, InstallSettings, NodeAccess, Storage } from "./typ
 const osLabel = "kubernetes.io/os";
 
 /**
- * Checks the options, reads the file that `config` names, and fills in what is left out. `ipv6` is
- * false: only the cluster tells.
+ * Reads the file that the option `config` names. To be done once: what a shell puts there for `<(…)` is
+ * empty the second time.
  *
  * @param cwd - where a relative path starts
- * @throws KpushError `USAGE` that names the option and what it takes
+ * @returns its content; undefined where none is named
+ * @throws KpushError `USAGE`
  */
-export async function readSettings(options: InstallOptions, cwd: string): Promise<InstallSettings> {
-  return settingsOf(options, await configText(options.config, cwd));
-}
-
-async function configText(file: string | undefined, cwd: string): Promise<string | undefined> {
+export async function readConfig(
+  { config: file }: InstallOptions,
+  cwd: string,
+): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
     return await readFile(resolve(cwd, file), "utf8");
@@ -31,10 +31,10 @@ async function configText(file: string | undefined, cwd: string): Promise<string
 }
 
 /**
- * {@link readSettings} without the reading.
+ * Checks the options, and fills in what is left out. `ipv6` is false: only the cluster tells.
  *
  * @param config - content of the file that `options.config` names
- * @throws KpushError `USAGE`
+ * @throws KpushError `USAGE` that names the option and what it takes
  */
 export function settingsOf(options: InstallOptions, config?: string): InstallSettings {
   const namespace = read.namespaceName("namespace", options.namespace ?? defaultNamespace);

@@ -1,6 +1,6 @@
 import { KpushError, messageOf } from "../errors.ts";
 import type { PlannedImage, PushedImage, Report, RouteName } from "../events.ts";
-import type { InstallResult, StatusResult, UninstallResult } from "../results.ts";
+import type { InstallResult, ObjectResult, StatusResult, UninstallResult } from "../results.ts";
 import { plannedTotals } from "./layer-lines.ts";
 import { codeOf, helpUrl, type ToldCode } from "./help-link.ts";
 
@@ -14,8 +14,8 @@ export interface JsonDocument {
    * commands have none, but a result of their name.
    */
   images?: (JsonImage | JsonPlannedImage | JsonFailedImage)[];
-  install?: InstallResult;
-  uninstall?: UninstallResult;
+  install?: InstallResult | Unfinished;
+  uninstall?: UninstallResult | Unfinished;
   status?: StatusResult;
   /** The registry pod, as soon as it was found. */
   registry?: { context: string; namespace: string; pod: string; pullAddress: string };
@@ -24,6 +24,12 @@ export interface JsonDocument {
   warnings: { message: string; hint?: string }[];
   /** What ended the command, or is wrong with the registry. */
   error?: JsonError;
+}
+
+/** What was done of an installation, or of its removal, before it failed. */
+export interface Unfinished {
+  /** In the order in which they were changed; what was put back is there twice. */
+  objects: ObjectResult[];
 }
 
 /** What a command other than push adds to the document, under its own name. */
@@ -84,7 +90,11 @@ export interface JsonCollector {
 type JsonEnd =
   | { images: readonly JsonOutcome[] }
   | { document: JsonResult; error?: KpushError }
-  | { error: unknown };
+  | {
+      error: unknown;
+      /** Name of the command, where it came to one. */
+      command?: string | undefined;
+    };
 
 type JsonOutcome = PushedImage | PlannedImage | { image: string; error: unknown };
 
@@ -99,6 +109,7 @@ export interface JsonHelp {
 export function openJson(help: JsonHelp = {}): JsonCollector {
   const head: Pick<JsonDocument, "registry" | "engine"> = {};
   const warnings: JsonDocument["warnings"] = [];
+  const objects: ObjectResult[] = [];
   return {
     take(event) {
       if (event.type === "registry") {
@@ -109,6 +120,13 @@ export function openJson(help: JsonHelp = {}): JsonCollector {
       } else if (event.type === "warning") {
         const { message, hint } = event;
         warnings.push({ message, ...(hint !== undefined && { hint }) });
+      } else if (event.type === "object") {
+        const { kind, namespace, name, action, note } = event;
+        objects.push({
+          ...{ kind, name, action },
+          ...(namespace !== undefined && { namespace }),
+          ...(note !== undefined && { note }),
+        });
       } else if (event.type === "restart") {
         warnings.push({ message: `${event.image} starts over: ${event.reason}` });
       }
@@ -124,6 +142,7 @@ export function openJson(help: JsonHelp = {}): JsonCollector {
           version: 1,
           ok: false,
           images: [],
+          ...(isInstall(end.command) && { [end.command]: { objects } }),
           ...head,
           warnings,
           error: jsonError(end.error, help),
@@ -140,6 +159,9 @@ export function openJson(help: JsonHelp = {}): JsonCollector {
     },
   };
 }
+
+const isInstall = (command: string | undefined): command is "install" | "uninstall" =>
+  command === "install" || command === "uninstall";
 
 function jsonImage(
   outcome: JsonOutcome,

@@ -1,3 +1,8 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../src/cluster/objects.ts";
@@ -130,8 +135,44 @@ describe("kpush install", () => {
     await using cluster = await stage();
     cluster.store.remove("StorageClass", "standard");
     const outcome = await cluster.kpush("install", "--json");
-    expect(documentOf(outcome)).toMatchObject({ ok: false, error: { code: "INSTALL_REFUSED" } });
+    expect(documentOf(outcome)).toMatchObject({
+      ...{ ok: false, error: { code: "INSTALL_REFUSED" } },
+      install: { objects: [] },
+    });
     expect(outcome).toMatchObject({ status: 4, stderr: "" });
+  });
+
+  test("fails with a document that has what was done until then", async () => {
+    await using cluster = await stage();
+    const { store } = cluster;
+    store.admit = ({ next, request }) =>
+      next?.kind === "Deployment" && !request.query.has("dryRun")
+        ? { status: 500, reason: "InternalError", message: "etcdserver: request timed out" }
+        : undefined;
+    const { install, error } = documentOf(await cluster.kpush("install", "--json"));
+    expect(error).toMatchObject({ code: "CLUSTER_FAILED" });
+    const told = install?.objects ?? [];
+    for (const { kind, name, action } of told) {
+      expect(store.find(kind, name, kind === "Namespace" ? undefined : namespace)).toBeDefined();
+      expect(action).toBe("created");
+    }
+    const kinds = told.map(({ kind }) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(["Namespace", "Secret", "DaemonSet"]));
+    expect(kinds).not.toContain("Deployment");
+  });
+
+  test("reads a file of settings once, as a shell's <(…) can be read no more often", async () => {
+    await using cluster = await stage();
+    const directory = await mkdtemp(join(tmpdir(), "kpush-config-"));
+    const pipe = join(directory, "pipe");
+    await promisify(execFile)("mkfifo", [pipe]);
+    const written = writeFile(pipe, "log:\n  level: debug\n");
+    const { status } = await cluster.kpush("install", "-q", "--config", pipe);
+    await written;
+    expect(status).toBe(0);
+    const config = cluster.store.find("ConfigMap", "kpush-registry-config", namespace);
+    expect(JSON.stringify(config)).toContain("level: debug");
+    await rm(directory, { recursive: true });
   });
 
   test.for([["-o", "yaml"], ["-o", "json"], ["--list-images"]])(
@@ -250,13 +291,15 @@ describe("kpush uninstall", () => {
     expect(cluster.questions).toEqual([
       "Remove the registry in kpush-system of context test, with all images in it? [y/N] ",
     ]);
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "warning: nothing was done\n" });
+    const no = { status: 2, stderr: "error: nothing was done, as you said no\n" };
+    expect({ status, stderr }).toEqual(no);
+    expect(await cluster.answering("n", "demo", "--cluster")).toMatchObject(no);
     expect(cluster.store.find("Deployment", "kpush-registry", namespace)).toBeDefined();
 
     await cluster.answering("y", "uninstall", "--delete-data");
     expect(claimOf(cluster)).toBeUndefined();
     await cluster.answering("y", "uninstall", "--delete-data");
-    expect(cluster.questions).toHaveLength(2);
+    expect(cluster.questions).toHaveLength(3);
   });
 
   test.for(["-y", "--yes"])("does not ask with %s", async (yes) => {

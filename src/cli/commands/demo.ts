@@ -1,6 +1,6 @@
 import { KpushError } from "../../errors.ts";
 import type { Command } from "../command.ts";
-import { confirmOn } from "../confirm.ts";
+import { confirmOn, declined } from "../confirm.ts";
 import { clusterOptions } from "../options.ts";
 import { clusterSettings } from "../settings.ts";
 
@@ -29,12 +29,13 @@ export const demoCommand: Command = {
       return [];
     }
     const { runClusterDemo } = await import("../../demo/cluster-demo.ts");
-    await runClusterDemo(clusterSettings(settings), {
+    const agreed = await runClusterDemo(clusterSettings(settings), {
       ...context,
       write,
       confirm: confirmOn(io, context.signal),
       yes: settings.yes,
     });
+    if (!agreed) throw declined();
     return [];
   },
 };

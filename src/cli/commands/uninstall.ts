@@ -33,15 +33,8 @@ export const uninstallCommand: Command = {
       // Asked only about what is there, and of the cluster that it is in.
       const report = () => undefined;
       const plan = await uninstall({ ...options, dryRun: true }, { ...context, report });
-      const confirm = consent("kpush uninstall --delete-data", false, io, context.signal);
-      if (removesData(plan) && !(await confirm(question(plan)))) {
-        context.report({ type: "warning", message: "nothing was done" });
-        const { context: cluster, namespace } = plan;
-        return {
-          text: "",
-          document: { uninstall: { context: cluster, namespace, objects: [] } },
-        };
-      }
+      const ask = consent("kpush uninstall --delete-data", false, io, context.signal);
+      if (removesData(plan)) await ask(question(plan));
     }
     const result = await uninstall({ ...options, dryRun: dryRun !== undefined }, context);
     return { text: "", document: { uninstall: result } };

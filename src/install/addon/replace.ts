@@ -1,5 +1,4 @@
 import type { Cluster } from "../../cluster/types.ts";
-import { KpushError } from "../../errors.ts";
 import { plain } from "../../image/text.ts";
 import type { InstallResult, ObjectResult } from "../../results.ts";
 import { applyObjects } from "../apply/apply.ts";
@@ -9,7 +8,7 @@ import { readInstalled } from "../installed.ts";
 import { addonNamespace } from "../names.ts";
 import { recordProof } from "../proof-record.ts";
 import { waitForRollout } from "../rollout/wait.ts";
-import { readSettings } from "../settings.ts";
+import { settingsOf } from "../settings.ts";
 import { planStage, proofStage, type Stage } from "../stages.ts";
 import type { InstallOptions, InstallRun } from "../types.ts";
 import { askOldRegistry } from "./ask-old.ts";
@@ -27,16 +26,18 @@ import { plannedRemovals, planWords } from "./words.ts";
  * and taken a push; until then a failure puts the old one back. Running it again after any failure, at
  * any step, finishes the work.
  *
- * @throws KpushError `USAGE`, `INSTALL_REFUSED` where there is no addon, where it cannot be replaced, or
- *   where the user says no; and what an installation throws
+ * @param config - content of the file that `options.config` names
+ * @throws KpushError `USAGE`, `INSTALL_REFUSED` where there is no addon, or where it cannot be replaced; what
+ *   `context.confirm` and what an installation throws
  */
 export async function replaceAddon(
   cluster: Cluster,
   options: InstallOptions & InstallRun,
+  config: string | undefined,
   context: InstallContext,
 ): Promise<InstallResult> {
   checkOptions(options);
-  const replacement = await prepare(cluster, options, context);
+  const replacement = await prepare(cluster, options, config, context);
   const { addon, planned, settings, evidence } = replacement;
   const words = planWords(addon, settings, evidence);
   for (const text of words) context.report({ type: "step", label: "plan", text });
@@ -48,10 +49,9 @@ export async function replaceAddon(
   if (words.length === 0) {
     const text = "replaced already: what is left is an installation like any other";
     context.report({ type: "step", label: "addon", text });
-  } else if (!(await hasConsent(replacement, context))) {
-    throw new KpushError("INSTALL_REFUSED", "nothing was changed, as you did not agree", {
-      hint: "kpush pushes to the old registry as it is, too",
-    });
+  } else {
+    const where = `${addon.namespace} of context ${plain(cluster.context, 200)}`;
+    await context.confirm?.(`Replace the old registry in ${where}?`);
   }
   const taken = await takeOver(replacement);
   return await finish({ ...replacement, settings: taken.settings }, taken.objects);
@@ -60,9 +60,10 @@ export async function replaceAddon(
 async function prepare(
   cluster: Cluster,
   options: InstallOptions & InstallRun,
+  config: string | undefined,
   context: InstallContext,
 ): Promise<Replacement> {
-  const { report, signal, surroundings } = context;
+  const { report, signal } = context;
   const { namespace = addonNamespace } = options;
   report({ type: "phase", text: `looking for the old addon in ${namespace}` });
   const [addon, installed] = await Promise.all([
@@ -73,7 +74,7 @@ async function prepare(
   const wanted = optionsAfter(addon, installed, options);
   const first: Stage = {
     ...{ cluster, run: { ...options, replaceAddon: true }, context },
-    settings: await readSettings(wanted, surroundings.cwd),
+    settings: settingsOf(wanted, config),
   };
   const [stage, evidence] = await Promise.all([
     planStage(first, installed),
@@ -83,11 +84,6 @@ async function prepare(
   // Whether a user was asked for decides about another; what is installed is not what was asked for.
   const given = { ...wanted, runAsUser: options.runAsUser };
   return { ...first, ...stage, options: given, addon, installed, evidence };
-}
-
-async function hasConsent({ addon, cluster }: Replacement, { confirm }: InstallContext) {
-  const where = `${addon.namespace} of context ${plain(cluster.context, 200)}`;
-  return confirm === undefined || (await confirm(`Replace the old registry in ${where}?`));
 }
 
 function warnOfLoss({ addon, context }: Replacement): void {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { KpushError } from "../../../src/errors.ts";
 import { pullAddressOf } from "../../../src/install/names.ts";
-import { readSettings, settingsOf } from "../../../src/install/settings.ts";
+import { readConfig, settingsOf } from "../../../src/install/settings.ts";
 import type { InstallOptions } from "../../../src/install/types.ts";
 
 test("what is not given has its default", () => {
@@ -149,7 +149,8 @@ describe("the file with settings of the registry", () => {
     const directory = await mkdtemp(join(tmpdir(), "kpush-settings-"));
     try {
       await writeFile(join(directory, "registry.yml"), "log:\n  level: debug\n");
-      const { config } = await readSettings({ config: "registry.yml" }, directory);
+      const options = { config: "registry.yml" };
+      const { config } = settingsOf(options, await readConfig(options, directory));
       expect(config).toEqual({ log: { level: "debug" } });
     } finally {
       await rm(directory, { recursive: true });
@@ -157,14 +158,14 @@ describe("the file with settings of the registry", () => {
   });
 
   test("that is not there is a usage error", async () => {
-    await expect(readSettings({ config: "missing.yml" }, tmpdir())).rejects.toMatchObject({
+    await expect(readConfig({ config: "missing.yml" }, tmpdir())).rejects.toMatchObject({
       code: "USAGE",
       message: expect.stringMatching(/^--config: .*missing\.yml/) as string,
     });
   });
 
   test("is not needed", async () => {
-    expect(await readSettings({}, tmpdir())).toEqual(settingsOf({}));
+    expect(await readConfig({}, tmpdir())).toBeUndefined();
   });
 });
 
