@@ -43,7 +43,14 @@ export async function run(
   const place = surroundings();
   const called = await commandLine(program, argv.slice(2), place.env);
   process.exitCode = called
-    ? await main(called.argv, io(), { ...place, env: called.env }, controller.signal, help, program)
+    ? await main(
+        called.argv,
+        io(),
+        { ...place, ...called.docker },
+        controller.signal,
+        help,
+        program,
+      )
     : 0;
   await Promise.all([written(stdout), written(stderr)]);
   beforeExit();
@@ -56,9 +63,12 @@ const isTerminal = isatty(0);
 
 /** The command line as kpush reads it; undefined where docker's question about the plugin was answered. */
 async function commandLine(program: Program, argv: string[], env: Surroundings["env"]) {
-  if (program !== "docker kpush") return { argv, env };
+  if (program !== "docker kpush") return { argv, docker: {} };
   const { fromDocker, metadata, metadataWord } = await import("./plugins/docker.ts");
-  if (argv[0] !== metadataWord) return fromDocker(argv, env);
+  if (argv[0] !== metadataWord) {
+    const { argv: ours, ...docker } = fromDocker(argv, env);
+    return { argv: ours, docker };
+  }
   process.stdout.write(metadata());
   return undefined;
 }

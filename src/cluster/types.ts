@@ -15,6 +15,8 @@ export interface Surroundings {
   pluginStdin: "inherit" | "ignore";
   /** Receives what such plugins print to stderr, as it comes. */
   pluginStderr: (chunk: Uint8Array) => void;
+  /** Files in place of `ca.pem`, `cert.pem` and `key.pem` of DOCKER_CERT_PATH, as docker's own options name them. */
+  engineTls?: { ca?: string; cert?: string; key?: string } | undefined;
   /** Opens standard input, once; undefined where it is a terminal, or there is none. */
   stdin?: (() => Readable) | undefined;
 }

@@ -44,7 +44,10 @@ export interface Files {
 }
 
 /** What an endpoint is resolved from. */
-export interface EndpointFacts extends Pick<Surroundings, "env" | "home" | "platform"> {
+export interface EndpointFacts extends Pick<
+  Surroundings,
+  "env" | "home" | "platform" | "engineTls"
+> {
   files: Files;
 }
 
@@ -88,14 +91,14 @@ export function pathsOf(platform: NodeJS.Platform): Paths {
 }
 
 function byHost(host: string, chosenBy: string, facts: EndpointFacts): EndpointChoice {
-  const { env, files, platform } = facts;
+  const { env, files, platform, engineTls } = facts;
   const verify = Boolean(env["DOCKER_TLS_VERIFY"]);
   const isAsked = verify || Boolean(env["DOCKER_TLS"]);
   const { join } = pathsOf(platform);
   const tls = () => {
     if (!isAsked) return undefined;
     const directory = env["DOCKER_CERT_PATH"] || configDirectory(facts);
-    return readTls(directory, { verify, needsAuthority: verify }, { files, join });
+    return readTls(directory, { verify, needsAuthority: verify }, { files, join }, engineTls);
   };
   return { endpoints: [parseHost(host, chosenBy, { tls, platform })], chosenBy };
 }

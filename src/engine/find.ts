@@ -2,7 +2,7 @@ import type { Surroundings } from "../cluster/types.ts";
 import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
 import type { Report } from "../events.ts";
 import { openEngine, type EngineTimings, type FoundEngine } from "./client.ts";
-import { resolveEndpoints, type Endpoint, type Files } from "./endpoint.ts";
+import { resolveEndpoints, type Endpoint, type EndpointFacts, type Files } from "./endpoint.ts";
 import { noEngine } from "./failures.ts";
 import { fileSystem } from "./files.ts";
 import type { SshSurroundings } from "./remote/ssh-dial.ts";
@@ -28,7 +28,7 @@ export interface FindSettings extends Partial<EngineTimings> {
 export async function findEngine(
   options: EngineOptions,
   names: readonly string[],
-  surroundings: Pick<Surroundings, "env" | "home" | "platform"> & SshSurroundings,
+  surroundings: Omit<EndpointFacts, "files"> & SshSurroundings,
   report: Report,
   signal: AbortSignal,
   settings: FindSettings = {},

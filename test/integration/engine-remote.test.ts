@@ -1,5 +1,7 @@
-import { rm, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { selfSignedCertificate } from "../../src/demo/certificate.ts";
 import { fakeSsh, tcpFront, tlsFront, type SshFault } from "../fakes/engine-ways.ts";
@@ -118,6 +120,21 @@ test.for<TlsCase>([
   expect(JSON.parse(run.stdout)).toMatchObject({
     error: { code, message: expect.stringContaining(words) as string },
   });
+});
+
+test("docker's own options say which files are meant, where kpush is its plugin", async () => {
+  await using remote = await overTls();
+  const { world, front } = remote;
+  const files = ["ca", "cert", "key"].map((name) => join(front.directory, `my-${name}`));
+  for (const file of files) await rename(`${file.replace("my-", "")}.pem`, file);
+  const [ca = "", cert = "", key = ""] = files;
+  const options = ["--tlsverify", "--tlscacert", ca, `--tlscert=${cert}`, "--tlskey", key];
+  const { DOCKER_HOST: host = "", KUBECONFIG = "" } = world.env;
+  const env = { ...process.env, KUBECONFIG, HOME: world.home };
+  const plugin = join(import.meta.dirname, "../../bin/docker-kpush.js");
+  const argv = [plugin, "-H", host, ...options, "kpush", "app:v1"];
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { env });
+  expect(stdout).toMatch(pulled);
 });
 
 test("a certificate of another host is refused", async () => {

@@ -39,5 +39,23 @@ test.for([
   [["-c", "x", "__complete", "kpush", "a", ""], ["__complete", "--docker-context=x", "a", ""], {}],
   [["help", "kpush", "install"], ["--help", "install"], {}],
 ] as const)("docker's %j is %j", ([argv, expected, env]) => {
-  expect(fromDocker(argv, {})).toEqual({ argv: expected, env });
+  expect(fromDocker(argv, {})).toEqual({ argv: expected, env, engineTls: {} });
+});
+
+test("docker's options name the files that TLS towards the engine takes", () => {
+  const argv = [
+    "--tls",
+    "--tlscacert=/a/ca",
+    "--tlscert",
+    "cert",
+    "--tlskey",
+    "k=1",
+    "kpush",
+    "app",
+  ];
+  expect(fromDocker(argv, {})).toEqual({
+    argv: ["app"],
+    env: { DOCKER_TLS: "1" },
+    engineTls: { ca: "/a/ca", cert: "cert", key: "k=1" },
+  });
 });

@@ -212,6 +212,19 @@ test.for<[string, EngineOptions, Record<string, string>, Tree, object | undefine
   expect((endpoint?.connection as { tls?: object }).tls).toEqual(tls);
 });
 
+test("a file of TLS that is named takes the place of the usual one, and must be there", () => {
+  const env = { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: "/certs" };
+  const files = filesOf({ ...certs, "my.pem": "mine" });
+  const take = (engineTls: object) => {
+    const place = { env, home: "/home/dev", platform: "linux", files } as const;
+    const host = "tcp://10.0.0.1:2376";
+    const [endpoint] = resolveEndpoints({ host }, { ...place, engineTls }).endpoints;
+    return (endpoint?.connection as { tls?: object }).tls;
+  };
+  expect(take({ ca: "my.pem" })).toEqual({ ca: "mine", cert: "cert", key: "key", verify: true });
+  expect(() => take({ key: "/none.pem" })).toThrow("/none.pem is missing");
+});
+
 test("TLS files are not asked for where the engine is a socket", () => {
   const env = { DOCKER_TLS_VERIFY: "1", DOCKER_CERT_PATH: "/nowhere" };
   expect(resolve({ host: "unix:///a.sock" }, env).addresses).toEqual(["unix:///a.sock"]);
