@@ -1,4 +1,3 @@
-import type { Surroundings } from "../cluster/types.ts";
 import { KpushError, messageOf, type ErrorCode } from "../errors.ts";
 import type { Report } from "../events.ts";
 import { openEngine, type EngineTimings, type FoundEngine } from "./client.ts";
