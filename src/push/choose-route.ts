@@ -5,6 +5,7 @@ import type { Manifest } from "../registry/types.ts";
 import { openKnownCache, type KnownCache } from "./direct/known-cache.ts";
 import { knownLayers, type KnownLayers } from "./direct/known-layers.ts";
 import { otherTags } from "./direct/other-tags.ts";
+import { far } from "./direct/packer.ts";
 import type { Work } from "./estimate.ts";
 import { plan, type Plan, type PlanFacts, type RemoteImage } from "./plan.ts";
 import type { PushJob } from "./push-image.ts";
@@ -16,6 +17,8 @@ export interface Knowledge {
   known(): Promise<KnownLayers>;
   /** Milliseconds of a round trip, on a socket that is open. */
   roundTrip(): Promise<number>;
+  /** Whether it is so long that the link is slower than the cores; measured only where it is in doubt. */
+  isFar(): Promise<boolean>;
 }
 
 /**
@@ -24,7 +27,7 @@ export interface Knowledge {
  * @param took - milliseconds that it took to learn that; with a socket that had to be opened, maybe
  */
 export function openKnowledge(
-  { session: { registry, cluster, pod }, target, context }: PushJob,
+  { session: { registry, cluster, pod, concurrency }, target, context }: PushJob,
   remote: Manifest | undefined,
   took: number,
 ): Knowledge {
@@ -42,10 +45,17 @@ export function openKnowledge(
     await registry.ping();
     return Math.min(took, performance.now() - started);
   };
+  const measureOnce = () => (roundTrip ??= measure());
   return {
     cache: openKnownCache(context.surroundings, `${cluster.server} ${pod.namespace} ${pod.kind}`),
     known: () => (layers ??= ask()),
-    roundTrip: () => (roundTrip ??= measure()),
+    roundTrip: measureOnce,
+    async isFar() {
+      if (took < far) return false;
+      // All that was asked took its time, here and at the API server.
+      if (concurrency > 2) return true;
+      return (await measureOnce()) >= far;
+    },
   };
 }
 
@@ -72,6 +82,10 @@ export async function chooseRoute(
   // Before an engine is told of the port, or a byte is sent: is what listens there a registry?
   if (first.route !== "none" && !remote) await knowledge.roundTrip();
   if (first.route !== "daemon" || source.kind !== "engine") return first;
+  if (mayPack(job)) {
+    // Soon wanted, and who wants it sees what failed.
+    if (await knowledge.isFar()) knowledge.known().catch(() => undefined);
+  }
 
   const { reached } = await listening.reach(source.engine);
   if (reached) return options.route === "daemon" ? first : weigh(job, facts, knowledge);
@@ -111,6 +125,11 @@ async function weigh(job: PushJob, facts: PlanFacts, knowledge: Knowledge): Prom
   if (store !== "containerd" && !job.context.surroundings.env["CI"]) {
     return plan({ ...facts, learns: true });
   }
+  const packs = mayPack(job);
+  if (packs && (await knowledge.isFar())) {
+    const reason = "the engine reads what is missing, and kpush packs it for a far link";
+    return { route: "daemon", reason, packs: "far" };
+  }
   const most = facts.remote ? smallRebuilt : small;
   if (!local || !store || local.size <= most) return plan(facts);
   const [known, roundTrip] = await Promise.all([knowledge.known(), knowledge.roundTrip()]);
@@ -122,12 +141,32 @@ async function weigh(job: PushJob, facts: PlanFacts, knowledge: Knowledge): Prom
     if (!stored && !here) missing += 1;
     if (!stored || own.some(({ digest }) => digest === stored.digest)) missingForEngine += 1;
   }
+  if (packs && missing < missingForEngine) {
+    const reason =
+      "the engine reads what is missing, and kpush knows which layers are there packed";
+    return { route: "daemon", reason, packs: "near" };
+  }
   const work: Work = {
     ...{ store, layers: local.diffIds.length, bytes: local.size, missing, missingForEngine },
     compressed: store === "containerd" && local.manifests.some(({ compressed }) => compressed),
     ...{ roundTrip, cores: availableParallelism() },
   };
   return plan({ ...facts, work });
+}
+
+/** Longest name of a repository that leaves room for what a facade puts before it. */
+const longestName = 200;
+
+/**
+ * Whether the engine may push to a facade of the registry: a containerd store reads its layers one by one,
+ * and where they are plain, kpush can pack them on their way. (A graph store and Podman pack by themselves.)
+ */
+function mayPack({ source, options, target }: PushJob): boolean {
+  if (source.kind !== "engine" || source.engine.store !== "containerd") return false;
+  const { id, manifests } = source.local;
+  const [only, ...others] = manifests;
+  const isOne = others.length === 0 && only?.digest === id && options.platform === undefined;
+  return isOne && !only.compressed && target.repository.length <= longestName;
 }
 
 async function pushedBefore(

@@ -1,5 +1,6 @@
 import type { Engine } from "../engine/types.ts";
 import { openListener } from "../tunnel/listener.ts";
+import type { LocalAnswer } from "../tunnel/local-answers.ts";
 import type { Listener } from "../tunnel/types.ts";
 import { engineReaches } from "./daemon-route.ts";
 import type { Session } from "./session.ts";
@@ -14,6 +15,11 @@ export interface Listening extends AsyncDisposable {
    * images of a push share one port and one answer.
    */
   reach(engine: Engine): Promise<{ listener: Listener; reached: boolean }>;
+  /**
+   * Has a repository of the port answered here and not by the registry, until it is disposed of. Waits
+   * while another image has it.
+   */
+  serve(repository: string, answer: LocalAnswer): Promise<Disposable>;
   /** Whether the engine never came to the port after all: what was remembered of it is then forgotten. */
   wasMissed(engine: Engine): Promise<boolean>;
 }
@@ -26,6 +32,12 @@ export function openListening(
   let listening: Promise<Listener> | undefined;
   let reached: Promise<boolean> | undefined;
   const state = openState(surroundings);
+  const served = new Map<string, { answer: LocalAnswer; ended: Promise<void> }>();
+  const local = (path: string) => {
+    for (const [repository, { answer }] of served)
+      if (/^\/(?:blobs|manifests)\//.test(afterPrefix(path, `/v2/${repository}`))) return answer;
+    return undefined;
+  };
 
   async function listen(): Promise<Listener> {
     // A graph-store engine remembers which layers a registry has by its address, so the port stays the
@@ -35,7 +47,7 @@ export function openListening(
     const listener = await openListener({
       connect: session.tunnel.connect,
       relay: { agent: session.registry.agent, concurrency: session.concurrency },
-      ...{ port, report, signal },
+      ...{ local, port, report, signal },
     });
     if (listener.port !== port) await state.rememberLocalPort(key, listener.port);
     return listener;
@@ -55,6 +67,17 @@ export function openListening(
       reached ??= prove(engine, listener);
       return { listener, reached: await reached };
     },
+    async serve(repository, answer) {
+      for (let held = served.get(repository); held; held = served.get(repository)) await held.ended;
+      const { promise: ended, resolve } = withResolvers();
+      served.set(repository, { answer, ended });
+      return {
+        [Symbol.dispose]() {
+          served.delete(repository);
+          resolve();
+        },
+      };
+    },
     async wasMissed(engine) {
       const listener = await listening;
       if (!listener || listener.connections > 0) return false;
@@ -66,4 +89,14 @@ export function openListening(
       await listener?.[Symbol.asyncDispose]();
     },
   };
+}
+
+function afterPrefix(text: string, prefix: string): string {
+  return text.startsWith(prefix) ? text.slice(prefix.length) : "";
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
 }

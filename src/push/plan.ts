@@ -34,6 +34,8 @@ export interface PlanFacts {
 export interface Plan {
   route: RouteName;
   reason: string;
+  /** Of the daemon route: kpush packs the plain layers on their way, over such a link. */
+  packs?: "near" | "far";
 }
 
 /**

@@ -1,5 +1,5 @@
 import { KpushError, messageOf } from "../errors.ts";
-import type { PushedImage, RouteName } from "../events.ts";
+import type { PushedImage } from "../events.ts";
 import { compressionWords, parseCompression } from "../image/compression.ts";
 import { chooseRoute, openKnowledge, unreachable, type Knowledge } from "./choose-route.ts";
 import { daemonRoute, saysLost, saysTooLittle } from "./daemon-route.ts";
@@ -128,7 +128,7 @@ function remedy(error: unknown, chosen: Plan, replaced: boolean): Plan | undefin
 
 async function sendOnce(
   job: PushJob,
-  { route }: { route: RouteName },
+  { route, packs }: Plan,
   knowledge: Knowledge,
 ): Promise<string> {
   const { source, target, options, session, listening, context } = job;
@@ -139,6 +139,11 @@ async function sendOnce(
   try {
     if (route === "daemon" && source.kind === "engine") {
       const { listener } = await listening.reach(source.engine);
+      if (packs) {
+        const packing = { ...job, compression: compressionOf(options), link: packs };
+        const { packingRoute } = await import("./facade/packing-route.ts");
+        return (await packingRoute(packing, source, listener, knowledge)).digest;
+      }
       const { digest } = await daemonRoute({
         image,
         local: source.local,

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { refusal } from "./problem.ts";
 import { retryLater } from "./retry-later.ts";
 import type { StreamSource } from "./types.ts";
@@ -8,11 +9,16 @@ import {
   withDigest,
   type Session,
 } from "./upload-session.ts";
+import { finishSession } from "./upload.ts";
 import type { Wire } from "./wire.ts";
 
+/** Bytes that are read while the upload begins: what is no longer than that needs one round trip less. */
+const shortest = 2 * 1024 * 1024;
+
 /**
- * Uploads what has no digest before its end: POST, one PATCH of the whole, and the PUT that names the digest. After
- * a lost connection the content is made anew, and goes on from where the registry stands.
+ * Uploads what has no digest before its end: POST, one PATCH of the whole, and the PUT that names the digest; what is
+ * short, by one PUT in place of both. After a lost connection the content is made anew, and goes on from where the
+ * registry stands.
  *
  * @param has - whether the registry holds a blob: the answer to the PUT may be what was lost
  * @throws KpushError as the source's `result`, after which the registry forgets the upload
@@ -24,23 +30,65 @@ export async function uploadStream(
   has: (digest: string) => Promise<boolean>,
   onBytes: (sent: number) => void,
 ): Promise<{ digest: string; size: number }> {
+  const starting = readStart(source);
+  starting.catch(() => undefined); // awaited once there is an upload
   let whole: { digest: string; size: number } | undefined;
-  return uploadInSessions({
-    ...{ wire, repository, onBytes },
-    taken: async () => (whole && (await has(whole.digest)) ? whole : undefined),
-    send: async (session) => {
-      const location = await sendRest(wire, session, source, onBytes);
-      whole = await resultOf(wire, location, source);
-      await commit(wire, location, whole.digest);
-      return whole;
-    },
-  });
+  try {
+    return await uploadInSessions({
+      ...{ wire, repository, onBytes },
+      taken: async () => (whole && (await has(whole.digest)) ? whole : undefined),
+      send: async (session) => {
+        const { bytes, rest } = await starting;
+        if (!rest) {
+          whole = await resultOf(wire, session.location, source);
+          const open = (offset: number) => Readable.from([bytes.subarray(offset)]);
+          await finishSession(wire, session, { ...whole, open }, onBytes);
+          return whole;
+        }
+        const body = session.offset === 0 ? rest.take() : undefined;
+        const all = body && Readable.from(concat(bytes, body), { objectMode: false });
+        const location = await sendRest(wire, session, all ? { open: () => all } : source, onBytes);
+        whole = await resultOf(wire, location, source);
+        await commit(wire, location, whole.digest);
+        return whole;
+      },
+    });
+  } finally {
+    void starting.then(
+      ({ rest }) => rest?.take()?.destroy(),
+      () => undefined,
+    );
+  }
+}
+
+/** The beginning of a stream; what follows may be taken once, and is none where the stream ends there. */
+async function readStart({ open }: StreamSource) {
+  const stream = await open(0);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > shortest) break;
+  }
+  let left: Readable | undefined = stream;
+  const take = () => {
+    const taken = left;
+    left = undefined;
+    return taken;
+  };
+  return { bytes: Buffer.concat(chunks), rest: size > shortest ? { take } : undefined };
+}
+
+async function* concat(start: Buffer, rest: Readable): AsyncGenerator<Buffer, void, undefined> {
+  yield start;
+  yield* rest as AsyncIterable<Buffer>;
 }
 
 async function sendRest(
   wire: Wire,
   { location, offset }: Session,
-  source: StreamSource,
+  source: Pick<StreamSource, "open">,
   onBytes: (sent: number) => void,
 ): Promise<string> {
   const answer = await wire.send({

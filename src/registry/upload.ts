@@ -29,7 +29,8 @@ export async function uploadBlob(
   });
 }
 
-async function finishSession(
+/** Sends what is missing of a blob in one PUT, which ends the upload. */
+export async function finishSession(
   wire: Wire,
   { location, offset }: Session,
   blob: BlobSource,

@@ -93,8 +93,16 @@ export function hasLogin(head: string, username: string, password: string): bool
   const lines = head.split("\r\n");
   if (!/^[A-Z]+ \S+ HTTP\/1\.[01]$/.test(lines[0] ?? "")) return false;
   const given = lines.filter((line) => /^authorization:/i.test(line));
-  const [, token] =
-    /^authorization:[ \t]*basic +([A-Za-z0-9+/_=-]+)[ \t]*$/i.exec(given[0] ?? "") ?? [];
+  return isLogin(
+    given.map((line) => line.slice(line.indexOf(":") + 1)),
+    username,
+    password,
+  );
+}
+
+/** The same of a request that was read, by the values of all its Authorization headers. */
+export function isLogin(given: readonly string[], username: string, password: string): boolean {
+  const [, token] = /^[ \t]*basic +([A-Za-z0-9+/_=-]+)[ \t]*$/i.exec(given[0] ?? "") ?? [];
   if (given.length !== 1 || token === undefined) return false;
   return timingSafeEqual(
     hash(Buffer.from(token, "base64")),

@@ -7,6 +7,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Report } from "../events.ts";
 import { plain } from "../image/text.ts";
 import { errorAnswer, hasLogin, readBody, readOpening } from "./gate.ts";
+import { openLocalAnswers, type LocalAnswer, type LocalAnswers } from "./local-answers.ts";
 import { openRelay, type Relay, type RelayOptions } from "./relay.ts";
 import { plainRequest } from "./request-head.ts";
 import { splice } from "./splice.ts";
@@ -16,6 +17,8 @@ export interface ListenerOptions {
   connect: Connect;
   /** How plain requests share sockets; without it each connection has one of its own. */
   relay?: RelayOptions | undefined;
+  /** What answers a path on this machine, in the registry's place, if anything does; needs a relay. */
+  local?: ((path: string) => LocalAnswer | undefined) | undefined;
   /** Port to take if it is free; any other serves as well. */
   port?: number | undefined;
   report: Report;
@@ -43,6 +46,10 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const password = randomBytes(24).toString("base64url");
   const sockets = new Set<Socket>();
   const relay = options.relay && openRelay(options.relay);
+  const local =
+    options.relay && options.local
+      ? openLocalAnswers({ ...options.relay, find: options.local, username, password })
+      : undefined;
   let connections = 0;
   let bytesOfClosed = 0;
   const server = createServer(
@@ -55,7 +62,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
         bytesOfClosed += socket.bytesRead;
       });
       socket.on("error", () => socket.destroy());
-      void serve(socket, password, relay, options);
+      void serve(socket, { ...options, password, relaying: relay, local });
     },
   );
   const listening = await listen(server, port);
@@ -97,14 +104,19 @@ async function listen(server: Server, port: number): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Relays the plain requests of a connection; at the first other one it gets a socket of its own. */
-async function serve(
-  socket: Socket,
-  password: string,
-  relay: Relay | undefined,
-  options: ListenerOptions,
-): Promise<void> {
-  const { headLimit = 16 * 1024, headTimeout = 10_000, linger = 2_000, report } = options;
+interface Serving extends Omit<ListenerOptions, "local"> {
+  password: string;
+  relaying: Relay | undefined;
+  local: LocalAnswers | undefined;
+}
+
+/**
+ * Relays the plain requests of a connection; at the first other one it gets a socket of its own. One that
+ * is answered here takes the connection with it.
+ */
+async function serve(socket: Socket, serving: Serving): Promise<void> {
+  const { password, relaying, local, report } = serving;
+  const { headLimit = 16 * 1024, headTimeout = 10_000, linger = 2_000 } = serving;
   let before: Buffer = Buffer.alloc(0);
   for (let first = true; ; first = false) {
     const opening = await readOpening(socket, before, headLimit, first ? headTimeout : 0);
@@ -120,16 +132,17 @@ async function serve(
       dismiss(socket, errorAnswer("401 Unauthorized", "UNAUTHORIZED", why, head), linger);
       return;
     }
+    if (local?.take(head, read, socket)) return;
     try {
-      const request = relay && plainRequest(head);
+      const request = relaying && plainRequest(head);
       if (!request) {
-        await passAll(socket, read, options, linger);
+        await passAll(socket, read, serving, linger);
         return;
       }
       const got = await readBody(socket, read.subarray(end), request.contentLength);
       if (!got) return void socket.destroy();
       before = got.rest;
-      await relay.forward({ head: request, body: got.body }, socket);
+      await relaying.forward({ head: request, body: got.body }, socket);
       if (request.close) finish(socket, linger);
       if (request.close || socket.destroyed) return;
     } catch (error) {
@@ -146,7 +159,7 @@ async function serve(
 async function passAll(
   socket: Socket,
   read: Buffer,
-  { connect, relay }: ListenerOptions,
+  { connect, relay }: Pick<ListenerOptions, "connect" | "relay">,
   linger: number,
 ): Promise<void> {
   const tunnel = relay?.agent.takeIdle() ?? (await connect());

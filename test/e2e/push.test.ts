@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { writeImage } from "./support/images.ts";
 import { kpush } from "./support/kpush.ts";
 import { kubectl, runOnEveryNode } from "./support/kubectl.ts";
 import { oldRegistry, registryIn } from "./support/registry.ts";
+import { slowLink } from "./support/slow-link.ts";
 
 const MiB = 1 << 20;
 const namespace = "kpush-e2e-push";
@@ -107,6 +108,32 @@ describe.each(engines)("from $name", (engine) => {
       expect(again.stderr).toContain("unchanged");
     } finally {
       await remove(engine, name);
+    }
+  });
+
+  test("over a far link a rebuilt image is packed on its way, by whoever is quicker", async () => {
+    const name = `kpush-e2e-rebuilt-${engine.name.toLowerCase()}:v1`;
+    const image = { name, layers: [MiB, MiB], seed: randomUUID(), content: "program" } as const;
+    const directory = await mkdtemp(join(tmpdir(), "kpush-e2e-"));
+    await using link = await slowLink(40e6 / 8, 60);
+    const config = join(directory, "kubeconfig");
+    await writeFile(config, link.kubeconfig, { mode: 0o600 });
+    const env = { KUBECONFIG: config };
+    try {
+      await load(engine, image);
+      expect(await kpush([name], { host, env })).toMatchObject({ code: 0 });
+      await load(engine, { ...image, last: "rebuilt" });
+      const before = link.sent;
+      const run = await kpush(["-v", name], { host, env });
+      expect(run).toMatchObject({ code: 0 });
+      if (engine.name === "containerd") expect(run.stderr).toContain("kpush packs it");
+      expect(link.sent - before).toBeLessThan(0.9 * MiB);
+      await runOnEveryNode(run.stdout.trim(), namespace);
+      expect((await kpush([name], { host, env })).stderr).toContain("unchanged");
+      expect(await names(engine)).not.toContainEqual(expect.stringMatching(/^127\.0\.0\.1:/));
+    } finally {
+      await remove(engine, name);
+      await rm(directory, { recursive: true });
     }
   });
 

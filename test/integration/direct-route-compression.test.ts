@@ -89,6 +89,17 @@ test("what is packed is told as sent with the bytes that went", async () => {
   }
 });
 
+test("a small layer goes up in two round trips", async () => {
+  await using world = await openDirectWorld();
+  const image = imageOf([halfNoise(2 * MiB)]);
+  await world.push(await engineOf("graph", image, graphArchive(image)), { compression: gzip });
+  const lines = world.faulty.takeRequests().filter((line) => /uploads/.test(line));
+  expect(lines.map((line) => line.split(" ")[0]).toSorted()).toEqual([
+    ...["POST", "POST"], // of the layer and the config
+    ...["PUT", "PUT"],
+  ]);
+});
+
 test("a connection lost in a packed layer goes on where the registry stands", async () => {
   await using world = await openDirectWorld();
   const image = imageOf([layer(6 * MiB)]);
@@ -107,7 +118,7 @@ test.for([
   ["ends a layer", /^PUT .*digest=/],
 ] as const)("a registry that hangs up as it %s is asked again", async ([, pattern]) => {
   await using world = await openDirectWorld();
-  const image = imageOf([halfNoise(2 * MiB)]);
+  const image = imageOf([halfNoise(6 * MiB)]);
   world.faulty.fault(pattern, hangsUp);
   await world.push(await engineOf("graph", image, graphArchive(image)), { compression: gzip });
   const { document } = await world.served();
@@ -125,7 +136,7 @@ test.for([
   "a registry that answers %d to a packed layer ends the push with %s",
   async ([status, code]) => {
     await using world = await openDirectWorld();
-    const image = imageOf([halfNoise(2 * MiB)]);
+    const image = imageOf([halfNoise(6 * MiB)]);
     const source = await engineOf("graph", image, graphArchive(image));
     world.faulty.fault(/^PATCH/, answers(status), 3);
     await expect(world.push(source, { compression: gzip })).rejects.toMatchObject({ code });
@@ -138,7 +149,7 @@ test.for([429, 503])(
   "a registry that answers %d to a packed layer is asked again later",
   async (status) => {
     await using world = await openDirectWorld();
-    const image = imageOf([halfNoise(2 * MiB)]);
+    const image = imageOf([halfNoise(6 * MiB)]);
     world.faulty.fault(/^PATCH/, answers(status, "", { "retry-after": "0" }));
     await world.push(await engineOf("graph", image, graphArchive(image)), { compression: gzip });
     expect(world.takePuts()).toContain("v1");

@@ -15,6 +15,8 @@ interface Scene {
   /** Of an engine; else an archive. */
   kind?: "graph" | "containerd" | "podman";
   archive?: "docker" | "oci" | "stdin";
+  /** A layer lies in the registry packed, so that the engine is given a facade. */
+  packed?: true;
   args: string[];
 }
 
@@ -23,6 +25,10 @@ const scenes: [name: string, scene: Scene][] = [
     [`${kind} by the daemon route`, { kind, args: ["--route", "daemon"] }],
     [`${kind} by the direct route`, { kind, args: ["--route", "direct"] }],
   ]),
+  [
+    "containerd by a facade that packs",
+    { kind: "containerd", packed: true, args: ["--compression", "gzip"] },
+  ],
   ["an archive of Docker, packed", { archive: "docker", args: [] }],
   ["an archive of Docker, as it is", { archive: "docker", args: ["--compression", "none"] }],
   ["a layout", { archive: "oci", args: [] }],
@@ -44,12 +50,16 @@ function layersOf(seed: number): Buffer[] {
 }
 
 /** All that one seed stands for; the promise is of what the registry must hold in the end. */
-async function open(seed: number, { kind, archive, args }: Scene) {
+async function open(seed: number, { kind, archive, packed, args }: Scene) {
   const image = imageOf(layersOf(seed), { seed });
   const world = await startWorld({
     kind: kind ?? "graph",
-    images: [{ names: ["app:v1"], layers: image.layers, cmd: [`${seed}`] }],
+    images: [
+      { names: ["app:v1"], layers: image.layers, cmd: [`${seed}`], size: packed ? 400e6 : 1e6 },
+      { names: ["app:base"], layers: image.layers.slice(0, 1) },
+    ],
   });
+  if (packed) await world.kpush(["app:base", "--route", "direct", ...args]);
   const layout = new Layout();
   const entries =
     archive === "oci" ? layout.entries([named(layout.image(image))]) : graphArchive(image);
@@ -111,7 +121,8 @@ describe.each(scenes)("%s", (_name, scene) => {
       expect(held).toEqual({ ...right, digest: run.digest });
       return;
     }
-    expect(scene.args.includes("daemon") ? lostByEngine : lost).toContain(run.error);
+    const byEngine = scene.args.includes("daemon") || scene.packed;
+    expect(byEngine ? lostByEngine : lost).toContain(run.error);
     if (held?.digest !== before) expect(held).toMatchObject(right);
     link.mend();
     expect(await push(kubeconfig)).toMatchObject({ code: 0 });

@@ -43,6 +43,17 @@ test("a stream goes up before its digest is known, in three round trips", async 
   expect(faulty.registry.store.sizes.get(digest)).toBe(bytes.length);
 });
 
+test("a short stream goes up in two round trips, and is not read again after a lost connection", async () => {
+  await using faulty = await startFaultyRegistry();
+  await using client = clientOf(faulty);
+  const source = sourceOf(randomBytes(MiB));
+  faulty.cutAfter(MiB / 2);
+  const { digest, size } = await client.uploadStream("app", source);
+  expect(source.offsets).toEqual([0]);
+  expect(faulty.registry.store.sizes.get(digest)).toBe(size);
+  expect(faulty.takeRequests()).not.toContainEqual(expect.stringMatching(/^PATCH/));
+});
+
 test("a stream whose connection breaks goes on where the registry stands", async () => {
   await using faulty = await startFaultyRegistry();
   await using client = clientOf(faulty);
@@ -77,14 +88,17 @@ test("a stream is not sent twice where only the last answer was lost", async () 
   expect(source.offsets).toEqual([0]);
 });
 
-test("a stream that must not be kept is called off", async () => {
+test.for([
+  ["short", 1],
+  ["long", 3 * MiB],
+] as const)("a %s stream that must not be kept is called off", async ([, size]) => {
   await using faulty = await startFaultyRegistry();
   await using client = clientOf(faulty);
   const damaged = new Error("another content");
   const result = () => {
     throw damaged;
   };
-  const source = { ...sourceOf(Buffer.from("layer")), result };
+  const source = { ...sourceOf(randomBytes(size)), result };
   await expect(client.uploadStream("app", source)).rejects.toBe(damaged);
   expect(faulty.registry.store.uploads.size).toBe(0);
 });
@@ -103,7 +117,7 @@ test.for([
     answers(202, "", { location }),
   );
   faulty.fault(/^PUT \/v2\/app\/blobs\/uploads\/there\?_state=x&digest=/, answers(201));
-  await client.uploadStream("app", sourceOf(Buffer.from("layer")));
+  await client.uploadStream("app", sourceOf(randomBytes(3 * MiB)));
   expect(faulty.registry.requests).toHaveLength(3);
 });
 

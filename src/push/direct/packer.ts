@@ -22,7 +22,7 @@ export interface Conditions {
 }
 
 /** Round trips beyond these milliseconds mean a link that is slower than the cores. */
-const far = 15;
+export const far = 15;
 /** Cores that compress well as fast as a near link takes it. */
 const many = 8;
 

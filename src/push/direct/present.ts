@@ -8,8 +8,8 @@ import type { KnownLayers } from "./known-layers.ts";
 export interface PresentOptions {
   registry: Pick<RegistryClient, "hasBlob" | "mountBlob">;
   repository: string;
-  /** What images in the registry told of layers. */
-  known: KnownLayers;
+  /** What images in the registry told of layers; it may still be on its way. */
+  known: KnownLayers | Promise<KnownLayers>;
   cache: KnownCache | undefined;
 }
 
@@ -47,12 +47,14 @@ export class Present {
 
   async #look(digest: string): Promise<StoredLayer | undefined> {
     const { registry, repository, known, cache } = this.#options;
+    const stored = (await known).get(digest);
+    // What an image of the repository names is there, as a rule: nothing else is asked for then.
+    if (stored && isPacked(stored) && (await registry.hasBlob(repository, stored.digest)))
+      return stored;
     const asItIs = registry.hasBlob(repository, digest);
     asItIs.catch(() => undefined); // awaited below
     const remembered = (await cache?.layers(digest)) ?? [];
-    const stored = known.get(digest);
-    const packed = [...(stored ? [stored] : []), ...remembered].filter(isPacked);
-    for (const { digest, size, packing } of packed)
+    for (const { digest, size, packing } of remembered.filter(isPacked))
       if (await registry.hasBlob(repository, digest)) return { digest, size, packing };
     if (await asItIs) return { digest, size: 0, packing: "none" };
     for (const { digest, size, packing, repository: from } of remembered) {

@@ -25,7 +25,7 @@ export interface UploadsOptions {
   /** The image as the user named it, for the events. */
   image: string;
   report: Report;
-  known?: KnownLayers | undefined;
+  known?: KnownLayers | Promise<KnownLayers> | undefined;
   cache?: KnownCache | undefined;
   /** Packs layers that come plain; they go up as they are without it. */
   packer?: Packer | undefined;

@@ -13,8 +13,11 @@ export interface SlowLink extends AsyncDisposable {
 /** How much passes at once: a hundredth of a second's worth, as a queue of a router holds. */
 const sharesOfSecond = 100;
 
-/** @param rate - bytes a second in each direction, for all connections together */
-export async function slowLink(rate: number): Promise<SlowLink> {
+/**
+ * @param rate - bytes a second in each direction, for all connections together
+ * @param roundTrip - milliseconds that it takes at least until what was sent is answered
+ */
+export async function slowLink(rate: number, roundTrip = 0): Promise<SlowLink> {
   const view = ["config", "view", "--raw", "--flatten", "--minify", "-o", "json"];
   const config = JSON.parse(await kubectl(view)) as {
     clusters: { cluster: { server: string; "tls-server-name"?: string } }[];
@@ -28,6 +31,13 @@ export async function slowLink(rate: number): Promise<SlowLink> {
     from.on("data", (data: Buffer) => {
       passed[direction] += data.length;
       from.pause();
+      if (roundTrip > 0) {
+        void Promise.all([wait(roundTrip / 2), turn(direction, data.length)]).then(() => {
+          to.write(data);
+          from.resume();
+        });
+        return;
+      }
       const written = to.write(data) ? Promise.resolve() : once(to, "drain").catch(() => undefined);
       void Promise.all([written, turn(direction, data.length)]).then(() => from.resume());
     });
@@ -43,9 +53,12 @@ export async function slowLink(rate: number): Promise<SlowLink> {
   const turn = (direction: keyof typeof passed, bytes: number) => {
     const now = performance.now();
     free[direction] = Math.max(free[direction], now) + (bytes / rate) * 1000;
-    const wait = free[direction] - now - 1000 / sharesOfSecond;
-    return wait > 0 ? new Promise<void>((resolve) => setTimeout(resolve, wait)) : undefined;
+    const ahead = free[direction] - now - 1000 / sharesOfSecond;
+    return ahead > 0 ? wait(ahead) : undefined;
   };
+
+  const wait = (milliseconds: number) =>
+    new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
   const server = createServer({ allowHalfOpen: true }, (near) => {
     const far = connect({ host: hostname, port: Number(port || "443"), allowHalfOpen: true });
