@@ -28,6 +28,7 @@ export const errorCodes = {
   IMAGE_NOT_FOUND: ExitCode.engine,
   IMAGE_UNSUPPORTED: ExitCode.engine,
   PLATFORM_NOT_FOUND: ExitCode.engine,
+  PLATFORM_MISMATCH: ExitCode.engine,
   ARCHIVE_INVALID: ExitCode.engine,
   LOCAL_DISK: ExitCode.engine,
   KUBECONFIG_NOT_FOUND: ExitCode.cluster,

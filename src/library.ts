@@ -49,6 +49,8 @@ export interface LibraryOptions extends LibrarySurroundings, ClusterChoice {
   /** The images are repositories, of which each tag is pushed that the engine has. */
   allTags?: boolean;
   platform?: string;
+  /** Sends an image all the same that no node of the cluster could run (`PLATFORM_MISMATCH`). */
+  force?: boolean;
   route?: "auto" | "daemon" | "direct";
   /** Of layers that kpush uploads and finds plain: `auto`, `none`, `gzip[:1-9]` or `zstd[:1-19]`. */
   compression?: string;

@@ -80,6 +80,7 @@ const options = {
     variable: "KPUSH_PLATFORM",
     help: "which platform of an image that has several",
   },
+  force: { group: "Image", help: "send it even if no node is of its platform" },
   route: {
     group: "Image",
     value: "auto|daemon|direct",

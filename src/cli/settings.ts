@@ -24,6 +24,7 @@ export interface Settings {
   /** Of `kpush push`; that of install is among its choices. */
   dryRun: boolean;
   platform: string | undefined;
+  force: boolean;
   route: "auto" | "daemon" | "direct" | undefined;
   /** As `parseCompression` takes it. */
   compression: string | undefined;
@@ -71,6 +72,7 @@ export function resolveSettings(
     allTags: isOn("all-tags"),
     dryRun: isOn("dry-run"),
     platform: read("platform", platform, "a platform such as linux/amd64 or linux/arm/v7"),
+    force: isOn("force"),
     route: read("route", route, "auto, daemon or direct"),
     compression: read("compression", compression, compressionWords),
     timeout: read("timeout", parseDuration, "a time such as 30s, 5m or 1h30m") || undefined,

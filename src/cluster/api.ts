@@ -21,6 +21,8 @@ export interface ApiRequest {
   body?: unknown;
   /** Of the body; `application/json` unless given. */
   contentType?: string | undefined;
+  /** Of the answer; `application/json` unless given. */
+  accept?: string | undefined;
   headers: OutgoingHttpHeaders;
   /** `user:password` for Basic. */
   auth: string | undefined;
@@ -69,6 +71,7 @@ function exchange({
   path,
   body,
   contentType = "application/json",
+  accept = "application/json",
   headers,
   auth,
   agent,
@@ -86,7 +89,7 @@ function exchange({
       port: url.port || (url.protocol === "https:" ? 443 : 80),
       path: `${url.pathname.replace(/\/$/, "")}${path}`,
       headers: {
-        accept: "application/json",
+        accept,
         ...(payload === undefined
           ? {}
           : { "content-type": contentType, "content-length": Buffer.byteLength(payload) }),

@@ -71,7 +71,7 @@ export async function openCluster(
   const send = async (
     method: string,
     path: string,
-    { body, contentType, signal: own }: RequestOptions,
+    { body, contentType, accept, signal: own }: RequestOptions,
     way: Access,
   ) => {
     const began = performance.now();
@@ -83,6 +83,7 @@ export async function openCluster(
       path,
       body,
       contentType,
+      accept,
       headers,
       auth,
       agent,
@@ -113,7 +114,7 @@ export async function openCluster(
     async request(method, path, options = {}): Promise<ApiAnswer> {
       const first = await access();
       const answer = await send(method, path, options, first);
-      if (answer.status !== 401) return answer;
+      if (answer.status !== 401 || options.optional) return answer;
       const again =
         (await credentials.refresh(first.login)) &&
         (await send(method, path, options, await access()));

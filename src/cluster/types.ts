@@ -44,6 +44,10 @@ export interface RequestOptions {
   body?: unknown;
   /** Of the body; `application/json` unless given. Patches differ by it. */
   contentType?: string;
+  /** Media type of the answer; `application/json` unless given. */
+  accept?: string;
+  /** Only good to know: a 401 is an answer like others, and no new login is sought. */
+  optional?: boolean;
   signal?: AbortSignal | undefined;
 }
 

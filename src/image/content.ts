@@ -17,6 +17,8 @@ export interface ImageContent {
   blobs: ImageBlob[];
   /** Of the config, where the tag will name a manifest and not an index. */
   configDigest: string | undefined;
+  /** Of the images in it, e.g. `linux/arm64/v8`; empty where one does not say its own. */
+  platforms: string[];
   /** The one platform that is pushed of an index which has more; undefined where all goes. */
   onlyPlatform: string | undefined;
 }

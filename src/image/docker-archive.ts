@@ -45,7 +45,8 @@ export async function assembleDockerImage(
 ): Promise<ImageContent> {
   const bytes = await readEntry(index, image.config);
   const document = parseDocument(bytes, image.config);
-  requirePlatform(wanted, platformOf(document), index.what);
+  const platform = platformOf(document);
+  requirePlatform(wanted, platform, index.what);
   const diffIds = diffIdsOf(document);
   if (diffIds?.length !== image.layers.length)
     throw index.damaged("its config and its manifest.json differ in layers");
@@ -76,6 +77,7 @@ export async function assembleDockerImage(
     ],
     blobs: [...blobs.values()],
     configDigest: config.digest,
+    platforms: platform === undefined ? [] : [platform],
     onlyPlatform: undefined,
   };
 }

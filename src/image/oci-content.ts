@@ -20,7 +20,7 @@ export function assembleOciImage(
     requirePlatform(wanted, root.platform, index.what);
     return contentOf(whole(index, root));
   }
-  const images = leaves(root).filter(({ attestation }) => !attestation);
+  const images = imagesOf(root);
   if (wanted !== undefined) {
     const fitting = images.filter(
       ({ platform }) => platform !== undefined && matchesPlatform(wanted, platform),
@@ -59,6 +59,7 @@ function contentOf(node: Node): ImageContent {
     manifests: [...documents.values(), node],
     blobs: [...blobs.values()],
     configDigest,
+    platforms: platformsOf(node),
     onlyPlatform: undefined,
   };
 }
@@ -70,6 +71,15 @@ function flatten(node: Node): Node[] {
 
 function leaves(node: Node): Node[] {
   return flatten(node).filter(({ children }) => children.length === 0);
+}
+
+function imagesOf(node: Node): Node[] {
+  return leaves(node).filter(({ attestation }) => !attestation);
+}
+
+function platformsOf(node: Node): string[] {
+  const known = imagesOf(node).map(({ platform }) => platform);
+  return known.every((one) => one !== undefined) ? known : [];
 }
 
 function isWhole({ missing }: Node): boolean {

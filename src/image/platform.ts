@@ -27,6 +27,23 @@ export function matchesPlatform(wanted: string, have: string): boolean {
   );
 }
 
+/** What machines run besides their own: the 32 bit programs of their kind. */
+const alsoRuns = new Map([
+  ["amd64", "386"],
+  ["arm64", "arm"],
+]);
+
+/**
+ * Whether a node of a platform (`linux/amd64`) runs an image for another. Variants do not count: nodes do not
+ * tell theirs.
+ */
+export function runsOn(node: string, image: string): boolean {
+  const [os = "", architecture = ""] = node.split("/");
+  return [architecture, alsoRuns.get(architecture)].some(
+    (one) => one !== undefined && matchesPlatform(`${os}/${one}`, image),
+  );
+}
+
 /**
  * Refuses an image of another platform than `wanted`, and one for Windows, whose base layers are not
  * in it.

@@ -1,6 +1,7 @@
 import type { LayerReport, PlannedImage } from "../events.ts";
 import { chooseRoute, openKnowledge, type Knowledge } from "./choose-route.ts";
 import { Present } from "./direct/present.ts";
+import { checkPlatform } from "./platform-check.ts";
 import type { PushJob } from "./push-image.ts";
 import { eachImage } from "./push.ts";
 import { layersOf, type SourceLayer } from "./source-layers.ts";
@@ -30,6 +31,7 @@ async function planImage(job: PushJob): Promise<PlannedImage> {
   const remote = await session.registry.getManifest(target.repository, tag);
   const knowledge = openKnowledge(job, remote, performance.now() - asked);
   const { route, reason } = await chooseRoute(job, remote, knowledge);
+  if (route !== "none") await checkPlatform(job);
   context.report({ type: "plan", image, route, reason });
   const layers = await listing;
   return {

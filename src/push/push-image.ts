@@ -40,6 +40,7 @@ export async function pushImage(job: PushJob): Promise<PushedImage> {
   const remote = await session.registry.getManifest(target.repository, target.tags[0]);
   const knowledge = openKnowledge(inside, remote, performance.now() - asked);
   let chosen = await chooseRoute(inside, remote, knowledge);
+  if (chosen.route !== "none") await (await import("./platform-check.ts")).checkPlatform(job);
   context.report({ type: "plan", image, ...chosen });
 
   let digest = remote?.digest ?? "";

@@ -29,7 +29,7 @@ export async function eachImage<Outcome>(
   const asked = parseRequests(options, context.surroundings);
   using deadline = openDeadline(context.signal, options.timeout);
   const inside: Context = { ...context, signal: deadline.signal };
-  const opening = openSession(options, inside);
+  const opening = openSession({ ...options, asksNodes: !options.force }, inside);
   try {
     // An image that is not there, or a dead engine, must not wait for a cluster that may never answer.
     opening.catch(() => undefined);

@@ -1,6 +1,7 @@
 import { explainForbidden } from "../cluster/access-review.ts";
 import { findRegistry, repin } from "../cluster/discovery.ts";
 import { networkError } from "../cluster/network-error.ts";
+import { nodePlatforms } from "../cluster/node-platforms.ts";
 import { openCluster } from "../cluster/open.ts";
 import type { Cluster, ClusterOptions, RegistryOptions, RegistryPod } from "../cluster/types.ts";
 import { registryClient } from "../registry/client.ts";
@@ -17,6 +18,8 @@ export interface Session extends AsyncDisposable {
   readonly pod: RegistryPod;
   readonly tunnel: Tunnel;
   readonly registry: RegistryClient;
+  /** Of the cluster, as far as they were asked for and are told; see {@link nodePlatforms}. Never rejects. */
+  readonly nodePlatforms: Promise<readonly string[] | undefined>;
   /** Grows by one each time a lost pod was replaced: what the old one held may be gone. */
   readonly generation: number;
   /** Requests that are sent at once before one waits for another's socket: near, a wait is the shorter. */
@@ -26,7 +29,10 @@ export interface Session extends AsyncDisposable {
 /** Milliseconds that a look-up of three round trips takes at most, where the API server is near. */
 const near = 120;
 
-type SessionOptions = ClusterOptions & RegistryOptions;
+interface SessionOptions extends ClusterOptions, RegistryOptions {
+  /** Asks which platforms the nodes have. */
+  asksNodes?: boolean | undefined;
+}
 
 /**
  * Opens the cluster, finds and pins the registry pod, and opens the tunnel to it. Makes no request to
@@ -122,6 +128,9 @@ export async function reachRegistry(
     await early?.[Symbol.asyncDispose]();
     throw error;
   }
+  // The connection of a list of pods is free by now: a new one would cost a push that sends nothing 2–3 ms. The
+  // answer comes while the registry is asked what it holds.
+  const nodes = options.asksNodes ? nodePlatforms(cluster, signal) : Promise.resolve(undefined);
   // Far away each socket costs a round trip, or three on a new connection: they open while the
   // registry is asked what it holds. Near, an unchanged image should not pay for them.
   const concurrency = performance.now() - asked > near ? 6 : 2;
@@ -129,7 +138,7 @@ export async function reachRegistry(
   const registry = registryClient({ connect: tunnel.connect, signal, report });
   const found = pod;
   return {
-    ...{ cluster, tunnel, registry, concurrency },
+    ...{ cluster, tunnel, registry, concurrency, nodePlatforms: nodes },
     get pod() {
       return pod ?? found;
     },

@@ -12,6 +12,8 @@ export interface PushOptions extends ClusterOptions, RegistryOptions, EngineOpti
   /** The images are repositories, of which each tag is pushed that the engine has. */
   allTags?: boolean | undefined;
   platform?: string | undefined;
+  /** Sends an image for a platform that no node has, and does not ask which they have. */
+  force?: boolean | undefined;
   /** `auto` unless given; for tests, and to work round an engine. */
   route?: "auto" | "daemon" | "direct" | undefined;
   /** Of layers that the direct route finds plain; `auto` unless given. */

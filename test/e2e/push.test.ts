@@ -137,6 +137,23 @@ describe.each(engines)("from $name", (engine) => {
     }
   });
 
+  test("an image for an architecture that no node has is refused, unless it is forced", async () => {
+    const name = `kpush-e2e-arm-${engine.name.toLowerCase()}:v1`;
+    await load(engine, { name, layers: [MiB], seed: randomUUID(), architecture: "arm64" });
+    try {
+      const refused = await kpush([name], { host });
+      expect(refused).toMatchObject({ code: 3, stdout: "" });
+      expect(refused.stderr).toContain("the nodes are linux/amd64, this image is linux/arm64\n");
+      const forced = await kpush(["--force", name], { host });
+      expect(forced).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(reference(name)) as string,
+      });
+    } finally {
+      await remove(engine, name);
+    }
+  });
+
   test("an image without a name takes the direct route, and is still there afterwards", async () => {
     const name = `kpush-e2e-nameless-${engine.name.toLowerCase()}:v1`;
     await load(engine, { name, layers: [MiB], seed: randomUUID() });

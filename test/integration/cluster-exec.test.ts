@@ -92,6 +92,14 @@ test("case 4: a token that is refused again is a clear failure", async () => {
   expect(await runs(home)).toHaveLength(2);
 });
 
+test("a refusal of what is only good to know is an answer, and makes it run no second time", async () => {
+  await using server = await apiServer();
+  await using home = await pluginHome(server, { status: { token: "wrong" } });
+  using cluster = await home.open();
+  expect(await cluster.request("GET", pods, { optional: true })).toMatchObject({ status: 401 });
+  expect(await runs(home)).toHaveLength(1);
+});
+
 test("arguments, its own environment and the version reach it; the cluster does not unasked", async () => {
   await using server = await apiServer();
   await using home = await pluginHome(server);

@@ -31,6 +31,7 @@ export const pushCommand: Command = {
     "tag",
     "all-tags",
     "platform",
+    "force",
     "route",
     "compression",
     "dry-run",
@@ -46,12 +47,22 @@ export const pushCommand: Command = {
         hint: "kpush myapp:dev pushes one; kpush --help tells more",
       });
     }
-    const { host, dockerContext, name, tags, allTags, platform, route, compression, timeout } =
-      settings;
+    const {
+      host,
+      dockerContext,
+      name,
+      tags,
+      allTags,
+      platform,
+      force,
+      route,
+      compression,
+      timeout,
+    } = settings;
     const options = {
       ...clusterSettings(settings),
       ...{ images, host, dockerContext, name, tags, allTags },
-      ...{ platform, route, compression, timeout, tellLayers: settings.verbose },
+      ...{ platform, force, route, compression, timeout, tellLayers: settings.verbose },
     };
     const outcomes: Outcome[] = settings.dryRun
       ? await (await import("../../push/dry-run.ts")).dryRun(options, context)

@@ -24,6 +24,8 @@ export interface ImageOptions {
   format?: "docker" | "oci";
   /** `noise` does not compress; `program` is machine code with a mark of the seed every 64 KiB, and shrinks to a third. */
   content?: "noise" | "program";
+  /** What its config says that it is for; amd64 unless given, as which alone it runs. */
+  architecture?: string;
   /** Only with `oci`: the index names this platform too, whose manifest is not there. */
   absentPlatform?: string;
 }
@@ -55,7 +57,7 @@ export async function writeImage(file: string, options: ImageOptions): Promise<v
     }
     const config = Buffer.from(
       JSON.stringify({
-        architecture: "amd64",
+        architecture: options.architecture ?? "amd64",
         os: "linux",
         config: { Cmd: options.cmd ?? ["/sleep"], Env: ["PATH=/"] },
         // Podman's history fails on a step without a date.

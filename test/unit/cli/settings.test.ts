@@ -18,7 +18,7 @@ test("nothing given leaves everything open", () => {
     settings.map(([, value]): unknown => value).filter((value) => value !== undefined),
   ).toEqual([
     ...[[], []], // groups and tags
-    ...[false, false, false, false, false, false, false, false],
+    ...[false, false, false, false, false, false, false, false, false],
   ]);
 });
 
