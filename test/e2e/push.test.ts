@@ -113,7 +113,8 @@ describe.each(engines)("from $name", (engine) => {
 
   test("over a far link a rebuilt image is packed on its way, by whoever is quicker", async () => {
     const name = `kpush-e2e-rebuilt-${engine.name.toLowerCase()}:v1`;
-    const image = { name, layers: [MiB, MiB], seed: randomUUID(), content: "program" } as const;
+    const content = "program" as const;
+    const image = { name, layers: [MiB, MiB], seed: randomUUID(), content };
     const directory = await mkdtemp(join(tmpdir(), "kpush-e2e-"));
     await using link = await slowLink(40e6 / 8, 60);
     const config = join(directory, "kubeconfig");
