@@ -16,6 +16,8 @@ export interface Session {
 interface Upload<T> {
   wire: Wire;
   repository: string;
+  /** Bytes of all that is to be sent, where that is known. */
+  size?: number;
   /** What has come of it, where the registry has the blob already: the last answer may be what was lost. */
   taken: () => Promise<T | undefined>;
   /** Sends what the registry does not have yet, and ends the upload. */
@@ -30,17 +32,23 @@ interface Upload<T> {
 export async function uploadInSessions<T>({
   wire,
   repository,
+  size = Infinity,
   taken,
   send,
   onBytes,
 }: Upload<T>): Promise<T> {
   let session: Session | undefined;
+  /** Bytes that the registry had at most: who comes no further than before makes no progress. */
+  let furthest = 0;
   return persist(wire.timings, wire.signal, async (attempts) => {
     if (attempts.number > 0) {
       const done = await taken();
       if (done !== undefined) return done;
-      const known: Session | undefined = session && (await findSession(wire, session));
-      if (known && known.offset > (session?.offset ?? 0)) attempts.progressed();
+      const known: Session | undefined = session && (await findSession(wire, session, size));
+      if (known && known.offset > furthest) {
+        furthest = known.offset;
+        attempts.progressed();
+      }
       session = known;
       onBytes(known?.offset ?? 0);
     }
@@ -48,9 +56,9 @@ export async function uploadInSessions<T>({
     try {
       return await send(session);
     } catch (error) {
-      if (!isLost(error, session)) throw error;
-      session = undefined;
-      throw new Transient(error);
+      const loss = lossOf(error, session);
+      if (loss) session = undefined;
+      throw loss ?? error;
     }
   });
 }
@@ -66,15 +74,22 @@ async function beginSession(wire: Wire, repository: string): Promise<Session> {
 /**
  * Asks where an upload stands.
  *
+ * @param most - bytes that it can have
  * @returns undefined where the registry no longer knows the upload, or does not say where it stands
  */
-async function findSession(wire: Wire, { location }: Session): Promise<Session | undefined> {
+async function findSession(
+  wire: Wire,
+  { location }: Session,
+  most: number,
+): Promise<Session | undefined> {
   const answer = await wire.send({ method: "GET", path: location });
   if (answer.status !== 204) return undefined;
   const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.headers.range ?? "")?.[1];
+  const next = findLocation(answer, location);
   // Distribution says 0-0 for nothing at all as well as for one byte.
-  if (last === undefined || last === "0") return undefined;
-  return { location: locationOf(answer, location), offset: Number(last) + 1 };
+  if (last === undefined || last === "0" || next === undefined) return undefined;
+  const offset = Number(last) + 1;
+  return offset > most ? undefined : { location: next, offset };
 }
 
 /** Where a PUT ends the upload as the blob of this digest. */
@@ -82,12 +97,17 @@ export function withDigest(location: string, digest: string): string {
   return `${location}${location.includes("?") ? "&" : "?"}digest=${encodeURIComponent(digest)}`;
 }
 
-/** Whether an upload failed in a way that a new one may not: the registry lost it, or put pieces together wrongly. */
-function isLost(error: unknown, { offset }: Session): boolean {
+/** What an upload failed with, where a new one may not: the registry lost it, or put pieces together wrongly. */
+function lossOf(error: unknown, { offset }: Session): Transient | undefined {
   const { codes = [], status } = RegistryProblem.of(error) ?? {};
+  const unfit = status === 416 || codes.includes("BLOB_UPLOAD_INVALID");
   // What was put together from pieces may be wrong where the whole is right.
-  if (offset > 0 && codes.includes("DIGEST_INVALID")) return true;
-  return status === 404 || status === 416 || codes.includes("BLOB_UPLOAD_INVALID");
+  if (offset > 0 && (unfit || codes.includes("DIGEST_INVALID"))) {
+    const message = "the registry does not go on with an upload where it said that it stood";
+    const hint = "see its log: kubectl logs, for the pod named above";
+    return new Transient(new KpushError("REGISTRY_UNHEALTHY", message, { hint, cause: error }));
+  }
+  return unfit || status === 404 ? new Transient(error) : undefined;
 }
 
 /** @throws KpushError `VERIFY_FAILED` where the registry took another blob */
@@ -102,16 +122,25 @@ export function checkEcho({ headers }: Answer, digest: string): void {
 }
 
 /**
- * Where to go on. Only path and query are used, whatever host it names: behind a tunnel the registry
- * cannot know its own address, and nothing may go to another one.
+ * Where to go on, if the answer says it. Only path and query are used, whatever host it names: behind a
+ * tunnel the registry cannot know its own address, and nothing may go to another one.
+ */
+export function findLocation({ headers }: Answer, path: string): string | undefined {
+  const { location } = headers;
+  const base = `http://registry${path}`;
+  if (!location || !URL.canParse(location, base)) return undefined;
+  const { pathname, search } = new URL(location, base);
+  return pathname.startsWith("/v2/") ? pathname + search : undefined;
+}
+
+/**
+ * {@link findLocation} where an upload cannot go on without.
+ *
+ * @throws KpushError `REGISTRY_UNHEALTHY`
  */
 export function locationOf(answer: Answer, path: string): string {
-  const { location } = answer.headers;
-  const base = `http://registry${path}`;
-  if (location && URL.canParse(location, base)) {
-    const { pathname, search } = new URL(location, base);
-    if (pathname.startsWith("/v2/")) return pathname + search;
-  }
+  const location = findLocation(answer, path);
+  if (location !== undefined) return location;
   throw new KpushError(
     "REGISTRY_UNHEALTHY",
     "the registry does not say where the upload goes (Location)",

@@ -1,6 +1,5 @@
 import { refusal } from "./problem.ts";
 import { retryLater } from "./retry-later.ts";
-import { Transient } from "./transient.ts";
 import type { BlobSource } from "./types.ts";
 import { checkEcho, uploadInSessions, withDigest, type Session } from "./upload-session.ts";
 import type { Wire } from "./wire.ts";
@@ -20,7 +19,7 @@ export async function uploadBlob(
   onBytes: (sent: number) => void,
 ): Promise<void> {
   await uploadInSessions({
-    ...{ wire, repository, onBytes },
+    ...{ wire, repository, size: blob.size, onBytes },
     taken: async () => ((await has()) ? true : undefined),
     send: async (session) => {
       await finishSession(wire, session, blob, onBytes);
@@ -36,8 +35,6 @@ export async function finishSession(
   blob: BlobSource,
   onBytes: (sent: number) => void,
 ): Promise<void> {
-  if (offset > blob.size)
-    throw new Transient(new Error("the registry has more bytes than the blob"));
   const answer = await wire.send({
     method: "PUT",
     path: withDigest(location, blob.digest),

@@ -87,7 +87,7 @@ export const hangsUp: Fault = (request) => {
 };
 
 async function open(port: number): Promise<Socket> {
-  const socket = dial(port, "127.0.0.1");
+  const socket = dial({ port, host: "127.0.0.1", noDelay: true });
   await once(socket, "connect");
   return socket;
 }
