@@ -1,5 +1,5 @@
 import { persist } from "./transient.ts";
-import { locationOf } from "./upload-session.ts";
+import { findLocation } from "./upload-session.ts";
 import type { Wire } from "./wire.ts";
 
 /**
@@ -15,9 +15,8 @@ export async function mountBlob(wire: Wire, path: string, from: string): Promise
   return persist(wire.timings, wire.signal, async () => {
     const answer = await wire.send({ method: "POST", path: `${uploads}?${query}` });
     if (answer.status === 201) return true;
-    if (answer.status === 202) {
-      await wire.send({ method: "DELETE", path: locationOf(answer, uploads) });
-    }
+    const begun = answer.status === 202 ? findLocation(answer, uploads) : undefined;
+    if (begun !== undefined) await wire.send({ method: "DELETE", path: begun });
     return false; // whatever it says: the blob can still be sent
   });
 }
