@@ -3,6 +3,7 @@ import { messageOf } from "../errors.ts";
 import type { ArchiveEntry, ArchiveIndex } from "./archive-index.ts";
 import type { ImageBlob, ImageContent } from "./content.ts";
 import { digestOf, isDigest } from "./digest.ts";
+import { parseJson } from "./json.ts";
 import { documentLimit, isObject, mediaTypes, parseDocument, platformOf } from "./manifest.ts";
 import { requirePlatform } from "./platform.ts";
 
@@ -125,7 +126,7 @@ function diffIdsOf({ rootfs }: Record<string, unknown>): string[] | undefined {
 function parseList(index: ArchiveIndex, bytes: Buffer): DockerImage[] {
   let list: unknown;
   try {
-    list = JSON.parse(bytes.toString());
+    list = parseJson(bytes.toString());
   } catch (error) {
     throw index.damaged(`manifest.json: ${messageOf(error)}`, error);
   }

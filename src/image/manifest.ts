@@ -1,6 +1,7 @@
 import { KpushError, messageOf } from "../errors.ts";
 import type { Packing } from "./compression.ts";
 import { isDigest } from "./digest.ts";
+import { parseJson } from "./json.ts";
 import { plain } from "./text.ts";
 
 /** Bytes that a manifest, an index or a config may have. */
@@ -124,7 +125,7 @@ export function parseDocument(bytes: Uint8Array, what: string): Record<string, u
   if (bytes.length > documentLimit) throw invalid(what, "it is larger than 4 MiB");
   let document: unknown;
   try {
-    document = JSON.parse(new TextDecoder().decode(bytes));
+    document = parseJson(new TextDecoder().decode(bytes));
   } catch (error) {
     throw invalid(what, messageOf(error), error);
   }

@@ -123,10 +123,11 @@ export function registryClient(options: RegistryClientOptions): RegistryClient {
     async hasBlob(repository, digest) {
       const answer = await ask(
         { method: "HEAD", path: blobPath(repository, digest) },
-        [200, 404],
+        [200, 307, 404],
         "look up a blob",
       );
-      return answer.status === 200;
+      // Distribution sends who asks for a blob that it has to its object store, at an address for nodes.
+      return answer.status !== 404;
     },
 
     async deleteBlob(repository, digest) {
@@ -145,10 +146,8 @@ export function registryClient(options: RegistryClientOptions): RegistryClient {
         response.destroy();
         request.destroy();
         const { statusCode: status = 0, headers } = response;
-        throw refusal(
-          { method: what.method, status, headers, body: Buffer.alloc(0) },
-          `hand out ${digest}`,
-        );
+        const answer = { method: what.method, status, headers, body: Buffer.alloc(0) };
+        throw retryLater(answer) ?? refusal(answer, `hand out ${digest}`);
       }),
 
     uploadBlob(repository, blob, onBytes = () => undefined) {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { KpushError, type ErrorCode } from "../errors.ts";
+import { parseJson } from "../image/json.ts";
 import { isObject } from "../image/manifest.ts";
 import { plain } from "../image/text.ts";
 
@@ -161,7 +162,7 @@ function parseErrors(
 ): { codes: string[]; words: string } {
   let errors: Record<string, unknown>[] = [];
   try {
-    const document: unknown = JSON.parse(text);
+    const document: unknown = parseJson(text);
     const list = isObject(document) ? document["errors"] : undefined;
     errors = Array.isArray(list) ? list.filter(isObject) : [];
   } catch {
@@ -169,11 +170,9 @@ function parseErrors(
   }
   const codes = errors.map(({ code }) => code).filter((code) => typeof code === "string");
   const said = errors.map(({ message, detail, code }) => {
-    const more =
-      detail === undefined || detail === null
-        ? ""
-        : ` (${typeof detail === "string" ? detail : JSON.stringify(detail)})`;
-    return `${typeof message === "string" ? message : String(code)}${more}`;
+    const words = typeof message === "string" ? message : typeof code === "string" ? code : "";
+    if (detail === undefined || detail === null) return words;
+    return `${words} (${typeof detail === "string" ? detail : JSON.stringify(detail)})`.trimStart();
   });
   const fallback = headers["content-type"]?.includes("html") ? "" : text;
   return { codes, words: plain(said.join("; ") || fallback, 500) || `status ${status}` };

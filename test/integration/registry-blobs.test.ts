@@ -114,6 +114,16 @@ test.for(["", "http://[bad", "/elsewhere", undefined])(
   },
 );
 
+test("a blob that the registry lets others fetch from its own store is there, and not asked for elsewhere", async () => {
+  await using faulty = await startFaultyRegistry();
+  await using client = clientOf(faulty);
+  const { digest } = blobOf(Buffer.from("layer"));
+  const store = "http://minio.storage:9000/registry/blobs/data?signature=x";
+  faulty.fault(/^HEAD/, answers(307, "", { location: store }));
+  expect(await client.hasBlob("app", digest)).toBe(true);
+  expect(faulty.registry.requests).toHaveLength(1);
+});
+
 test("a blob that the registry takes for another is refused", async () => {
   await using faulty = await startFaultyRegistry();
   await using client = clientOf(faulty);

@@ -2,10 +2,12 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/image/digest.ts";
 import { registryClient } from "../../src/registry/client.ts";
+import type { RegistryClient } from "../../src/registry/types.ts";
 import { blobOf, clientOf } from "../fakes/registry-client.ts";
 import { answers, hangsUp, refuses, startFaultyRegistry, type Fault } from "../fakes/registry.ts";
 
 const MiB = 1024 * 1024;
+const blob = blobOf(Buffer.from("a layer"));
 
 describe("a registry in trouble", () => {
   test.for([
@@ -114,6 +116,20 @@ describe("a registry in trouble", () => {
     await expect(client.ping()).rejects.toMatchObject({ code: "REGISTRY_UNHEALTHY" });
   });
 
+  test.for([
+    ["a detail without end", `{"errors":[{"message":"no","detail":${deep(30_000)}}]}`, "no"],
+    ["a code that is no text", '{"errors":[{"code":{"toString":1,"valueOf":1}}]}', "status 500"],
+    ["a code without end", `{"errors":[{"code":${deep(30_000)}}]}`, "status 500"],
+  ] as const)("an error with %s is told all the same", async ([, body, words]) => {
+    await using faulty = await startFaultyRegistry();
+    await using client = clientOf(faulty);
+    faulty.fault(/./, answers(500, body));
+    await expect(client.ping()).rejects.toMatchObject({
+      code: "REGISTRY_UNHEALTHY",
+      message: expect.stringContaining(words) as string,
+    });
+  });
+
   test("that is busy is asked again when it said", async () => {
     await using faulty = await startFaultyRegistry();
     await using client = clientOf(faulty);
@@ -146,6 +162,58 @@ describe("a registry in trouble", () => {
       message: expect.stringContaining("lost 3 times") as string,
     });
   });
+
+  const request = {
+    "GET a manifest": (client) => client.getManifest("app", "v1"),
+    "HEAD a manifest": (client) => client.headManifest("app", "v1"),
+    "PUT a manifest": (client) =>
+      client.putManifest("app", "v1", { mediaType: "x", bytes: Buffer.from("{}") }),
+    "HEAD a blob": (client) => client.hasBlob("app", blob.digest),
+    "GET a blob": (client) => client.getBlob("app", blob.digest),
+    "POST and PUT a blob": (client) => client.uploadBlob("app", blob),
+    "POST and PATCH a blob": (client) =>
+      client.uploadStream("app", { ...blob, result: () => blob }),
+  } satisfies Record<string, (client: RegistryClient) => Promise<unknown>>;
+  const never = {
+    "is busy": answers(503),
+    "takes no more requests": answers(429, "", { "retry-after": "0" }),
+    "hangs up": hangsUp,
+    "breaks off its answers": raw(Buffer.from("HTTP/1.1 201 Created\r\ncontent-len")),
+  } satisfies Record<string, Fault>;
+
+  test.for(Object.entries(never))("that %s each time is given up", async ([, fault]) => {
+    for (const [what, ask] of Object.entries(request)) {
+      await using faulty = await startFaultyRegistry();
+      await using client = clientOf(faulty);
+      const last = what.split(" ").at(-3) ?? "";
+      faulty.fault(new RegExp(`^${last}`), fault, Infinity);
+      await expect(ask(client), what).rejects.toMatchObject({
+        code: "REGISTRY_UNHEALTHY",
+        hint: expect.any(String) as string,
+      });
+      const asked = faulty.takeRequests().filter((line) => line.startsWith(last));
+      expect(asked).toHaveLength(3);
+    }
+  });
+
+  test.for(["PATCH", "PUT"] as const)(
+    "that knows no upload at its %s each time is given up",
+    async (method) => {
+      await using faulty = await startFaultyRegistry();
+      await using client = clientOf(faulty);
+      faulty.fault(
+        new RegExp(`^${method}`),
+        refuses(404, "BLOB_UPLOAD_UNKNOWN", "upload unknown"),
+        3,
+      );
+      const upload = request[`POST and ${method} a blob`];
+      await expect(upload(client)).rejects.toMatchObject({
+        code: "PUSH_REJECTED",
+        message: expect.stringContaining("upload unknown") as string,
+      });
+      await upload(client);
+    },
+  );
 
   test("that never answers is given up", async () => {
     await using faulty = await startFaultyRegistry();
@@ -219,6 +287,11 @@ describe("the client", () => {
     expect(told[1]).toMatch(/^PUT \/v2\/app\/blobs\/uploads\/[\w-]+ 201 after \d+ ms$/);
   });
 });
+
+/** Lists in lists. */
+function deep(levels: number): string {
+  return "[".repeat(levels) + "]".repeat(levels);
+}
 
 /** Answers with bytes that are no HTTP. */
 function raw(bytes: Buffer): Fault {
