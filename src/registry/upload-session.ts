@@ -16,8 +16,6 @@ export interface Session {
 interface Upload<T> {
   wire: Wire;
   repository: string;
-  /** Bytes of all that is to be sent, where that is known. */
-  size?: number;
   /** What has come of it, where the registry has the blob already: the last answer may be what was lost. */
   taken: () => Promise<T | undefined>;
   /** Sends what the registry does not have yet, and ends the upload. */
@@ -32,7 +30,6 @@ interface Upload<T> {
 export async function uploadInSessions<T>({
   wire,
   repository,
-  size = Infinity,
   taken,
   send,
   onBytes,
@@ -44,7 +41,7 @@ export async function uploadInSessions<T>({
     if (attempts.number > 0) {
       const done = await taken();
       if (done !== undefined) return done;
-      const known: Session | undefined = session && (await findSession(wire, session, size));
+      const known: Session | undefined = session && (await findSession(wire, session));
       if (known && known.offset > furthest) {
         furthest = known.offset;
         attempts.progressed();
@@ -74,22 +71,16 @@ async function beginSession(wire: Wire, repository: string): Promise<Session> {
 /**
  * Asks where an upload stands.
  *
- * @param most - bytes that it can have
  * @returns undefined where the registry no longer knows the upload, or does not say where it stands
  */
-async function findSession(
-  wire: Wire,
-  { location }: Session,
-  most: number,
-): Promise<Session | undefined> {
+async function findSession(wire: Wire, { location }: Session): Promise<Session | undefined> {
   const answer = await wire.send({ method: "GET", path: location });
   if (answer.status !== 204) return undefined;
   const last = /^(?:bytes=)?0-(\d{1,15})$/.exec(answer.headers.range ?? "")?.[1];
   const next = findLocation(answer, location);
   // Distribution says 0-0 for nothing at all as well as for one byte.
   if (last === undefined || last === "0" || next === undefined) return undefined;
-  const offset = Number(last) + 1;
-  return offset > most ? undefined : { location: next, offset };
+  return { location: next, offset: Number(last) + 1 };
 }
 
 /** Where a PUT ends the upload as the blob of this digest. */
@@ -97,16 +88,22 @@ export function withDigest(location: string, digest: string): string {
   return `${location}${location.includes("?") ? "&" : "?"}digest=${encodeURIComponent(digest)}`;
 }
 
+/** For an upload of which the registry said wrongly where it stands; a new one may fare better. */
+export function wrongOffset(cause?: unknown): Transient {
+  const message = "the registry does not go on with an upload where it said that it stood";
+  const hint = "see its log: kubectl logs, for the pod named above";
+  return new WrongOffset(new KpushError("REGISTRY_UNHEALTHY", message, { hint, cause }));
+}
+
+class WrongOffset extends Transient {}
+
 /** What an upload failed with, where a new one may not: the registry lost it, or put pieces together wrongly. */
 function lossOf(error: unknown, { offset }: Session): Transient | undefined {
+  if (error instanceof WrongOffset) return error;
   const { codes = [], status } = RegistryProblem.of(error) ?? {};
   const unfit = status === 416 || codes.includes("BLOB_UPLOAD_INVALID");
   // What was put together from pieces may be wrong where the whole is right.
-  if (offset > 0 && (unfit || codes.includes("DIGEST_INVALID"))) {
-    const message = "the registry does not go on with an upload where it said that it stood";
-    const hint = "see its log: kubectl logs, for the pod named above";
-    return new Transient(new KpushError("REGISTRY_UNHEALTHY", message, { hint, cause: error }));
-  }
+  if (offset > 0 && (unfit || codes.includes("DIGEST_INVALID"))) return wrongOffset(error);
   return unfit || status === 404 ? new Transient(error) : undefined;
 }
 

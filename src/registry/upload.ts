@@ -1,7 +1,13 @@
 import { refusal } from "./problem.ts";
 import { retryLater } from "./retry-later.ts";
 import type { BlobSource } from "./types.ts";
-import { checkEcho, uploadInSessions, withDigest, type Session } from "./upload-session.ts";
+import {
+  checkEcho,
+  uploadInSessions,
+  withDigest,
+  wrongOffset,
+  type Session,
+} from "./upload-session.ts";
 import type { Wire } from "./wire.ts";
 
 /**
@@ -19,7 +25,7 @@ export async function uploadBlob(
   onBytes: (sent: number) => void,
 ): Promise<void> {
   await uploadInSessions({
-    ...{ wire, repository, size: blob.size, onBytes },
+    ...{ wire, repository, onBytes },
     taken: async () => ((await has()) ? true : undefined),
     send: async (session) => {
       await finishSession(wire, session, blob, onBytes);
@@ -35,6 +41,7 @@ export async function finishSession(
   blob: BlobSource,
   onBytes: (sent: number) => void,
 ): Promise<void> {
+  if (offset > blob.size) throw wrongOffset();
   const answer = await wire.send({
     method: "PUT",
     path: withDigest(location, blob.digest),
