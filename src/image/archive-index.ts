@@ -16,6 +16,12 @@ export interface ArchiveEntry {
 
 /** Entries that an archive may have: enough for any image, and a bound for what is remembered. */
 const entryLimit = 20_000;
+/** Characters of a name, as Linux has it for paths. */
+const nameLimit = 4096;
+/** Links that lead to one another; Linux gives up at as many. */
+const linkLimit = 40;
+/** Images, and names of images, that an archive may list. */
+const imageLimit = 1000;
 
 /**
  * What an archive holds, by name. The names are looked up and never used as paths: entries that point
@@ -52,7 +58,7 @@ export class ArchiveIndex {
   /**
    * The file of this name, through any links.
    *
-   * @throws KpushError `ARCHIVE_INVALID` where links go round in a circle
+   * @throws KpushError `ARCHIVE_INVALID` where links go round in a circle, or have no end
    */
   find(name: string): ArchiveEntry | undefined {
     const seen = new Set<string>();
@@ -60,6 +66,8 @@ export class ArchiveIndex {
     for (let target = this.#links.get(key); target !== undefined; target = this.#links.get(key)) {
       if (seen.has(key)) throw this.damaged(`the link ${key} leads to itself`);
       seen.add(key);
+      if (seen.size > linkLimit)
+        throw this.damaged(`${name} is a link to more than ${linkLimit} others`);
       key = target;
     }
     return this.#entries.get(key);
@@ -84,7 +92,18 @@ export class ArchiveIndex {
     );
   }
 
+  /**
+   * Refuses a list that has no end: each image in it is looked at.
+   *
+   * @param count - of images or names
+   */
+  checkListed(count: number, where: string): void {
+    if (count <= imageLimit) return;
+    throw this.damaged(`its ${where} lists more than ${imageLimit} images, which no archive has`);
+  }
+
   #inside(parts: string[], name: string): string {
+    if (name.length > nameLimit) throw this.damaged("a name in it has no end");
     const path: string[] = [];
     for (const part of parts) {
       if (part === "" || part === ".") continue;

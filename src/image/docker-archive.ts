@@ -23,10 +23,17 @@ export interface DockerImage {
 export async function readDockerArchive(
   index: ArchiveIndex,
 ): Promise<[DockerImage, ...DockerImage[]]> {
-  const images = new Map<string, DockerImage>();
-  for (const image of parseList(index, await readEntry(index, "manifest.json"))) {
-    const names = [...(images.get(image.config)?.names ?? []), ...image.names];
-    images.set(image.config, { ...image, names: [...new Set(names)] });
+  const list = parseList(index, await readEntry(index, "manifest.json"));
+  index.checkListed(list.length, "manifest.json");
+  index.checkListed(
+    list.reduce((sum, { names }) => sum + names.length, 0),
+    "manifest.json",
+  );
+  const images = new Map<ArchiveEntry | string, DockerImage>();
+  for (const image of list) {
+    const config = index.find(image.config) ?? image.config;
+    const names = [...(images.get(config)?.names ?? []), ...image.names];
+    images.set(config, { ...image, names: [...new Set(names)] });
   }
   const [first, ...others] = images.values();
   if (!first) throw index.damaged("its manifest.json lists no image");

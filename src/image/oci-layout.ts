@@ -41,7 +41,9 @@ export async function readOciLayout(index: ArchiveIndex): Promise<[OciImage, ...
   const bytes = await readEntry(index, "index.json");
   const layout = parseManifest(bytes, mediaTypes.ociIndex, "index.json");
   if (layout.kind !== "index") throw index.damaged("its index.json is no index");
+  index.checkListed(layout.manifests.length, "index.json");
   const listed = byDigest(layout.manifests);
+  const budget = new Budget(index);
   const names = [...new Set(listed.flatMap((one) => one.names))];
   // Some tools list the platforms of one image in index.json itself.
   const isOne =
@@ -50,17 +52,40 @@ export async function readOciLayout(index: ArchiveIndex): Promise<[OciImage, ...
     listed.every(({ descriptor }) => descriptor.platform !== undefined);
   if (isOne) {
     const document = { digest: digestOf(bytes), mediaType: mediaTypes.ociIndex, bytes };
-    return [{ root: await readIndex(index, layout, document, 0), names }];
+    return [{ root: await readIndex(budget, layout, document, 0), names }];
   }
   const images: OciImage[] = [];
   for (const one of listed) {
-    const root = await readNode(index, one.descriptor, 0);
+    const root = await readNode(budget, one.descriptor, 0);
     if (!root) throw index.damaged(`${one.descriptor.digest} is missing`);
     images.push({ root, names: one.names });
   }
   const [first, ...others] = images;
   if (!first) throw index.damaged("its index.json lists no image");
   return [first, ...others];
+}
+
+/** Bytes that all manifests, indexes and configs of a layout may come to, and their number, as often as they are named. */
+const mostBytes = 64 * 1024 * 1024;
+const mostDocuments = 10_000;
+
+/** Reads a layout's documents, of which indexes that name one another could make any number. */
+class Budget {
+  readonly index: ArchiveIndex;
+  #documents = 0;
+  #bytes = 0;
+
+  constructor(index: ArchiveIndex) {
+    this.index = index;
+  }
+
+  async read(name: string, size: number): Promise<Buffer> {
+    this.#documents += 1;
+    this.#bytes += size;
+    if (this.#documents > mostDocuments || this.#bytes > mostBytes)
+      throw this.index.damaged("its indexes name more manifests than any image has");
+    return readEntry(this.index, name);
+  }
 }
 
 interface Listed {
@@ -80,22 +105,23 @@ function byDigest(manifests: readonly Descriptor[]): Listed[] {
 }
 
 async function readNode(
-  index: ArchiveIndex,
+  budget: Budget,
   descriptor: Descriptor,
   depth: number,
 ): Promise<Node | undefined> {
   const { digest, size, mediaType } = descriptor;
+  const { index } = budget;
   const name = blobName(digest);
   if (index.find(name)?.size !== size) {
     if (!index.find(name)) return undefined;
     throw index.damaged(`${digest} has not the size that it should have`);
   }
-  const bytes = await readEntry(index, name);
+  const bytes = await budget.read(name, size);
   if (digestOf(bytes, digest) !== digest)
     throw index.damaged(`the content of ${digest} is another`);
   const parsed = parseManifest(bytes, mediaType, digest);
   const document: ImageDocument = { digest, mediaType: parsed.mediaType, bytes };
-  if (parsed.kind === "index") return readIndex(index, parsed, document, depth);
+  if (parsed.kind === "index") return readIndex(budget, parsed, document, depth);
 
   const attestation = isAttestation(descriptor);
   const blobs: ImageBlob[] = [];
@@ -112,7 +138,7 @@ async function readNode(
     blobs.push({ digest: one.digest, size: one.size, kind, entry });
   }
   const platform =
-    descriptor.platform ?? (attestation ? undefined : await configPlatform(index, parsed.config));
+    descriptor.platform ?? (attestation ? undefined : await configPlatform(budget, parsed.config));
   return {
     ...document,
     platform,
@@ -125,16 +151,17 @@ async function readNode(
 }
 
 async function readIndex(
-  index: ArchiveIndex,
+  budget: Budget,
   { manifests }: ImageIndex,
   document: ImageDocument,
   depth: number,
 ): Promise<Node> {
-  if (depth >= indexDepth) throw index.damaged(`its indexes lie more than ${indexDepth} deep`);
+  if (depth >= indexDepth)
+    throw budget.index.damaged(`its indexes lie more than ${indexDepth} deep`);
   const children: Node[] = [];
   const missing: string[] = [];
   for (const descriptor of manifests) {
-    const child = await readNode(index, descriptor, depth + 1);
+    const child = await readNode(budget, descriptor, depth + 1);
     if (child) children.push(child);
     missing.push(...(child?.missing ?? [descriptor.digest]));
   }
@@ -151,14 +178,14 @@ async function readIndex(
 
 /** What the config says, where it is an image's (Helm charts and the like have others). */
 async function configPlatform(
-  index: ArchiveIndex,
+  budget: Budget,
   { mediaType, digest, size }: Descriptor,
 ): Promise<string | undefined> {
-  const entry = index.find(blobName(digest));
+  const entry = budget.index.find(blobName(digest));
   if (!entry || ![mediaTypes.ociConfig, mediaTypes.dockerConfig].some((type) => type === mediaType))
     return undefined;
   if (entry.size !== size) return undefined;
-  return platformOf(parseDocument(await readEntry(index, blobName(digest)), digest));
+  return platformOf(parseDocument(await budget.read(blobName(digest), size), digest));
 }
 
 /** The full name of an image, which containerd, Docker and BuildKit note down; `ref.name` may be a tag alone. */

@@ -4,7 +4,14 @@ import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/image/digest.ts";
 import { openArchive } from "../../src/push/archive/source.ts";
 import { openDirectWorld } from "../fakes/direct-push.ts";
-import { graphArchive, imageOf, Layout, tarOf, type TarEntry } from "../fakes/image-archives.ts";
+import {
+  graphArchive,
+  imageOf,
+  Layout,
+  tarOf,
+  type OciDescriptor,
+  type TarEntry,
+} from "../fakes/image-archives.ts";
 
 const signal = new AbortController().signal;
 
@@ -17,6 +24,8 @@ describe("an archive is refused", () => {
   const manifest = (layers: string[], config = `${image.id.slice(7)}.json`) =>
     JSON.stringify([{ Config: config, Layers: layers }]);
   const windows = imageOf([Buffer.from("w")], { os: "windows" });
+
+  const many = (one: OciDescriptor) => Array.from({ length: 5000 }, () => one);
 
   test.for([
     [
@@ -109,6 +118,12 @@ describe("an archive is refused", () => {
       layout((one) => one.entries([one.index([one.index([one.index([one.image(image)])])])])),
       "ARCHIVE_INVALID",
       "deep",
+    ],
+    [
+      "whose indexes name one another without end",
+      layout((one) => one.entries([one.index(many(one.index(many(one.image(image)))))])),
+      "ARCHIVE_INVALID",
+      "more manifests than any image has",
     ],
   ] as const)("%s", async ([, entries, code, words]) => {
     await using world = await openDirectWorld();

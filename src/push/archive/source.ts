@@ -139,13 +139,10 @@ async function understand(
   close: () => PromiseLike<void>,
 ): Promise<OpenArchive> {
   const [first, ...others] = await readArchiveImages(index);
-  return {
-    images: [
-      await describe(first, platform),
-      ...(await Promise.all(others.map((image) => describe(image, platform)))),
-    ],
-    [Symbol.asyncDispose]: close,
-  };
+  const images: [Archive, ...Archive[]] = [await describe(first, platform)];
+  // One after the other, so that no more than one config is in memory.
+  for (const image of others) images.push(await describe(image, platform));
+  return { images, [Symbol.asyncDispose]: close };
 }
 
 async function describe(image: ArchiveImage, platform: string | undefined): Promise<Archive> {
