@@ -1,4 +1,4 @@
-import { KpushError } from "../errors.ts";
+import { KpushError, messageOf } from "../errors.ts";
 import { isDigest } from "./digest.ts";
 import { plain } from "./text.ts";
 
@@ -136,7 +136,12 @@ export function destinationOf({
     );
   }
   const chosen = reference === undefined ? names[0] : chooseName(reference, id, names);
-  if (chosen !== undefined) return checkDestination(parseReference(chosen), chosen, pullAddress);
+  try {
+    if (chosen !== undefined) return checkDestination(parseReference(chosen), chosen, pullAddress);
+  } catch (error) {
+    if (reference !== undefined) throw error;
+    throw bad(`the archive's own name for its image will not do: ${messageOf(error)}`, wayOut);
+  }
   throw new KpushError(
     "NAME_NEEDED",
     reference === undefined

@@ -126,6 +126,26 @@ describe("an archive of several images", () => {
   });
 });
 
+test.for([
+  "../../etc/passwd",
+  "",
+  "App:v1",
+  "\u001b[2Jevil",
+  "a".repeat(300),
+  "app:v 1",
+  "app@sha256:zz",
+  "[::1]:5000/x",
+])("a name like %j is told as the archive's own, with the way round it", async (name) => {
+  await using world = await startWorld();
+  await inFile(world, graphArchive(small("one"), name), "app.tar");
+  const run = await world.kpush(["./app.tar"]);
+  expect(run).toMatchObject({ code: 2, stdout: "" });
+  expect(run.stderr).toMatch(/^error: the archive's own name for its image will not do: .+$/m);
+  expect(run.stderr).toMatch(/^hint: choose a name with --name NAME\[:TAG\]$/m);
+  expect(run.stderr).not.toContain("\u001b");
+  expect(await world.kpush(["./app.tar", "--name", "app:v1"])).toMatchObject({ code: 0 });
+});
+
 test("an image with several names gets all of them, each place once", async () => {
   await using world = await startWorld();
   const image = small("one");
