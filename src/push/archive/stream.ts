@@ -99,6 +99,7 @@ export class ArchiveStream implements AsyncDisposable {
   async #takeNamed(file: TarFile, digest: string): Promise<ArchiveEntry> {
     if (await this.#options.sink.has(digest)) return this.#leaveOut(file, digest);
     await this.#sending; // else many layers could lie on the disk
+    if (this.#started.has(digest)) return this.#leaveOut(file, digest); // it comes twice
     return (await this.#keep(file, digest, (spool) => this.#send(spool, digest))).entry;
   }
 

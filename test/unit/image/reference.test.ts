@@ -69,6 +69,38 @@ describe("a name becomes a place in the registry", () => {
   });
 });
 
+test("a name taken apart is what it was put together from, and a pull reference leads back to its place", () => {
+  const part = fc.stringMatching(/^[a-z0-9]{1,6}(?:(?:_|__|-{1,3})[a-z0-9]{1,4}){0,2}$/);
+  const option = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: undefined });
+  const names = fc.record({
+    domain: option(
+      fc.oneof(
+        fc.constantFrom("localhost", "[::1]:5000", "[fe80::1]", "10.0.0.1:80", "GHCR.io"),
+        fc.stringMatching(/^[a-z0-9]{1,5}(?:-[a-z]{1,3})?(?:\.[a-z]{2,3}|:\d{1,5})$/),
+      ),
+    ),
+    path: fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/")),
+    tag: option(fc.stringMatching(/^\w[\w.-]{0,127}$/)),
+    digest: option(fc.stringMatching(/^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/)),
+  });
+  fc.assert(
+    fc.property(
+      names,
+      fc.constantFrom("localhost:5000", "127.0.0.1:32000"),
+      (name, pullAddress) => {
+        const { domain, path, tag, digest } = name;
+        const tagged = `${path}${tag === undefined ? "" : `:${tag}`}`;
+        const text = `${domain === undefined ? "" : `${domain}/`}${tagged}`;
+        expect(parseReference(`${text}${digest === undefined ? "" : `@${digest}`}`)).toEqual(name);
+        // Without a domain that could not be a part of a path.
+        const place = destination(tagged, { pullAddress });
+        const pullRef = `${pullAddress}/${place}@sha256:${hex}`;
+        expect(destination(pullRef, { pullAddress })).toBe(place);
+      },
+    ),
+  );
+});
+
 describe("an image without a name of its own in the argument", () => {
   const names = ["first:v1", "acme/other:v2"];
 
