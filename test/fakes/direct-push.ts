@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import type { KpushEvent } from "../../src/events.ts";
-import { openArchive } from "../../src/push/archive/source.ts";
+import { openArchive, openArchiveStream } from "../../src/push/archive/source.ts";
 import {
   directRoute,
   type DirectResult,
@@ -23,6 +23,8 @@ export interface DirectWorld extends AsyncDisposable {
   push(source: DirectSource, options?: PushOptions): Promise<DirectResult>;
   /** Writes an archive and pushes it. */
   pushFile(bytes: Buffer, options?: PushOptions & { name?: string }): Promise<DirectResult>;
+  /** Pushes an archive that comes on standard input. */
+  pushStream(bytes: Buffer, options?: PushOptions): Promise<DirectResult>;
   /** Blobs and manifests that were put since the last call, as `blob` or the manifest's reference. */
   takePuts(): string[];
   /** The manifest under `app:v1`. */
@@ -81,6 +83,12 @@ export async function openDirectWorld(): Promise<DirectWorld> {
         { kind: "archive", request: { image: name }, archive: archive.images[0] },
         options,
       );
+    },
+    async pushStream(bytes, options) {
+      const { signal } = new AbortController();
+      await using archive = await openArchiveStream(streamOf(bytes), { signal, directory });
+      const request = { image: "-" };
+      return await world.push({ kind: "archive", request, archive: archive.images[0] }, options);
     },
     takePuts: () =>
       faulty

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { digestOf } from "../../src/image/digest.ts";
 import { layerTypes, mediaTypes } from "../../src/image/manifest.ts";
-import { openArchive, openArchiveStream } from "../../src/push/archive/source.ts";
+import { openArchive } from "../../src/push/archive/source.ts";
 import { engineOf, openDirectWorld, type DirectWorld } from "../fakes/direct-push.ts";
 import {
   graphArchive,
@@ -31,7 +31,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 const containers: Record<string, (bytes: Buffer) => Promise<unknown>> = {
   "a file": (bytes: Buffer) => world.pushFile(bytes),
   "a .tar.gz": (bytes: Buffer) => world.pushFile(zlib.gzipSync(bytes, { level: 1 })),
-  "standard input": (bytes: Buffer) => pushStream(bytes),
+  "standard input": (bytes: Buffer) => world.pushStream(bytes),
   "an engine's export": async (bytes: Buffer) => {
     const source = await engineOf("containerd", { id: digestOf(bytes), diffIds: [] }, []);
     source.engine.export = () => Promise.resolve(streamOf(bytes));
@@ -41,17 +41,6 @@ const containers: Record<string, (bytes: Buffer) => Promise<unknown>> = {
 
 const { zstdCompressSync } = zlib as unknown as { zstdCompressSync?: (bytes: Buffer) => Buffer };
 if (zstdCompressSync) containers["a .tar.zst"] = (bytes) => world.pushFile(zstdCompressSync(bytes));
-
-async function pushStream(bytes: Buffer) {
-  const { signal } = new AbortController();
-  const { directory } = world;
-  await using archive = await openArchiveStream(streamOf(bytes), { signal, directory });
-  return await world.push({
-    kind: "archive",
-    request: { image: "-" },
-    archive: archive.images[0],
-  });
-}
 
 const image = imageOf([Buffer.from("one layer"), Buffer.from("another")]);
 const [layerOne = Buffer.alloc(0)] = image.layers;

@@ -2,7 +2,6 @@ import { createCipheriv } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openArchiveStream } from "../../src/push/archive/source.ts";
 import { engineOf, openDirectWorld, type DirectWorld } from "../fakes/direct-push.ts";
 import { heldImage } from "../fakes/held.ts";
 import {
@@ -11,7 +10,6 @@ import {
   Layout,
   named,
   podmanArchive,
-  streamOf,
   tarOf,
   type SmallImage,
   type TarEntry,
@@ -102,11 +100,7 @@ async function pushTree(entries: TarEntry[], image: SmallImage, way: string, pac
     const store = way as "graph" | "podman" | "containerd";
     return world.push(await engineOf(store, image, entries), options);
   }
-  const { signal } = new AbortController();
-  const { directory } = world;
-  await using archive = await openArchiveStream(streamOf(bytes), { signal, directory });
-  const request = { image: "-" };
-  return await world.push({ kind: "archive", request, archive: archive.images[0] }, options);
+  return world.pushStream(bytes, options);
 }
 
 test("whatever an archive's layers, order, links and container, the registry gets the image that it is", async () => {
