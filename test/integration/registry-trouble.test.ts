@@ -8,6 +8,7 @@ import { answers, hangsUp, refuses, startFaultyRegistry, type Fault } from "../f
 
 const MiB = 1024 * 1024;
 const blob = blobOf(Buffer.from("a layer"));
+const long = blobOf(Buffer.alloc(3 * MiB));
 
 describe("a registry in trouble", () => {
   test.for([
@@ -172,7 +173,7 @@ describe("a registry in trouble", () => {
     "GET a blob": (client) => client.getBlob("app", blob.digest),
     "POST and PUT a blob": (client) => client.uploadBlob("app", blob),
     "POST and PATCH a blob": (client) =>
-      client.uploadStream("app", { ...blob, result: () => blob }),
+      client.uploadStream("app", { ...long, result: () => long }),
   } satisfies Record<string, (client: RegistryClient) => Promise<unknown>>;
   const never = {
     "is busy": answers(503),
