@@ -63,7 +63,22 @@ export function refusal(answer: Answer, doing: string): KpushError {
       "let it accept requests from inside the cluster without one",
     );
   }
-  if (isPage(answer, text)) {
+  if (status === 413) {
+    return error(
+      "PUSH_REJECTED",
+      `the registry, or a proxy in front of it, finds this too large: ${words}`,
+      "raise its limit for request bodies",
+    );
+  }
+  if (status === 429) {
+    return error(
+      "REGISTRY_UNHEALTHY",
+      "the registry takes no more requests for now (429)",
+      "try again in a minute",
+    );
+  }
+  // A proxy before a registry that is down says so by a page, too.
+  if (isPage(answer, text) && status <= 500) {
     return error(
       "REGISTRY_UNHEALTHY",
       `what answers there is no registry: it sent a web page (status ${status})`,
@@ -98,25 +113,11 @@ export function refusal(answer: Answer, doing: string): KpushError {
       "see its access rules, or choose another name with --name",
     );
   }
-  if (status === 413) {
-    return error(
-      "PUSH_REJECTED",
-      `the registry, or a proxy in front of it, finds this too large: ${words}`,
-      "raise its limit for request bodies",
-    );
-  }
   if (status === 404 && codes.length === 0) {
     return error(
       "REGISTRY_UNHEALTHY",
       "what answers there is no registry: it knows no /v2/",
       whichPod,
-    );
-  }
-  if (status === 429) {
-    return error(
-      "REGISTRY_UNHEALTHY",
-      "the registry takes no more requests for now (429)",
-      "try again in a minute",
     );
   }
   if (status >= 500) {

@@ -105,7 +105,15 @@ const later = new Date(Date.now() + 3_600_000).toUTCString();
 
 describe("a registry that keeps answering", () => {
   test.for<[string, Fault, End, RegExp]>([
-    ["401", answers(401), "REGISTRY_AUTH", /login/],
+    [
+      "401, and where a token could be had",
+      (request, response) => {
+        const realm = `Bearer realm="${foreign("/token")}",service="registry"`;
+        answers(401, "", { "www-authenticate": realm })(request, response);
+      },
+      "REGISTRY_AUTH",
+      /login/,
+    ],
     ["404 as another service would", answers(404), "REGISTRY_UNHEALTHY", /no registry/],
     [
       "404 as a registry would",

@@ -88,6 +88,11 @@ describe("a registry in trouble", () => {
     ],
     ["a denial", refuses(403, "DENIED", "not yours"), "PUSH_REJECTED"],
     [
+      "a limit of nginx before it",
+      answers(413, "<html>\r\n<head><title>413 Request Entity Too Large</title></head>"),
+      "PUSH_REJECTED",
+    ],
+    [
       "a name it does not take",
       refuses(400, "NAME_INVALID", "invalid repository name"),
       "PUSH_REJECTED",
@@ -139,6 +144,24 @@ describe("a registry in trouble", () => {
     await client.ping();
     expect(faulty.registry.requests).toHaveLength(3);
   });
+
+  test.for([
+    [429, "takes no more requests"],
+    [502, "failed to answer (status 502): status 502"],
+    [503, "failed to answer (status 503): status 503"],
+    [504, "failed to answer (status 504): status 504"],
+  ] as const)(
+    "whose proxy says %i by a page is a registry all the same",
+    async ([status, words]) => {
+      await using faulty = await startFaultyRegistry();
+      await using client = clientOf(faulty);
+      faulty.fault(/./, answers(status, "<html><head><title>nginx"), Infinity);
+      await expect(client.ping()).rejects.toMatchObject({
+        code: "REGISTRY_UNHEALTHY",
+        message: expect.stringContaining(words) as string,
+      });
+    },
+  );
 
   test("that asks for more patience than there is, is an error at once", async () => {
     await using faulty = await startFaultyRegistry();
