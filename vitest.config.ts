@@ -10,6 +10,8 @@ const yamlText = {
 export default defineConfig({
   plugins: [yamlText],
   test: {
+    // Vitest would leave one core idle, of two.
+    maxWorkers: "100%",
     // How long a test takes says nothing of it: this ends only one that hangs, on a busy machine too.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -14,7 +14,9 @@ for (const name of names) {
   // A file that did not even load has no test of its own to count.
   if (report.numFailedTests === 0 && !report.success) total.failed += 1;
 }
-const wanted = ["test.json", "test-lts.json", "e2e.json"].filter((name) => !names.includes(name));
+const wanted = ["test.json", "test-lts.json", "e2e.json", "e2e-tools.json"].filter(
+  (name) => !names.includes(name),
+);
 if (status === "0" && wanted.length > 0) console.error(`no report: ${wanted.join(", ")}`);
 const ok = status === "0" && total.failed === 0 && total.skipped === 0 && wanted.length === 0;
 if (!ok && total.failed === 0) total.failed = 1; // a step other than a test failed

@@ -121,6 +121,7 @@ describe("on a cluster", () => {
     spec.selector.matchLabels["old"] = "1";
     spec.template.metadata.labels["old"] = "1";
     await scene.apply(old);
+    await scene.kubectl("rollout", "status", "deployment/kpush-registry", "--timeout=120s"); // see ready
     const before = await scene.live("deployment/kpush-registry");
     const claim = await scene.live("pvc/kpush-registry-data");
 

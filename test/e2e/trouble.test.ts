@@ -23,30 +23,29 @@ const run = promisify(execFile);
 const limit = (rate: string) => run(clusterScript, ["limit", rate]);
 const noLimit = clusterScript === "";
 
+/** An image of 300 MB that each engine has. */
+const nameFrom = (engine: string) => `kpush-e2e-trouble-${engine.toLowerCase()}:v1`;
+
 let registry: AsyncDisposable;
 beforeAll(async () => {
   registry = await registryIn(namespace, "registry:3");
+  for (const engine of engines) {
+    const layers = Array.from({ length: 5 }, () => 60 * MiB);
+    await load(engine, { name: nameFrom(engine.name), layers, seed: randomUUID() });
+  }
 });
 afterAll(async () => {
   if (!noLimit) await limit("off");
+  for (const engine of engines) await remove(engine, nameFrom(engine.name));
   await registry[Symbol.asyncDispose]();
 });
 
 describe("over a link of 40 Mbit/s", () => {
-  const nameFrom = (engine: string) => `kpush-e2e-far-${engine.toLowerCase()}:v1`;
   let directory: string;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "kpush-e2e-"));
-    for (const engine of engines) {
-      const layers = Array.from({ length: 5 }, () => 60 * MiB);
-      await load(engine, { name: nameFrom(engine.name), layers, seed: randomUUID() });
-    }
-    await emptyRegistry(namespace);
   });
-  afterAll(async () => {
-    for (const engine of engines) await remove(engine, nameFrom(engine.name));
-    await rm(directory, { recursive: true, force: true });
-  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
 
   // All at once, as each takes a minute: every push has a link, a process and a repository of its own.
   test.concurrent.for(
@@ -78,18 +77,8 @@ describe.skipIf(
   ),
 )("over a slow link", () => {
   describe.each(engines)("from $name", (engine) => {
-    const name = `kpush-e2e-slow-${engine.name.toLowerCase()}:v1`;
-    beforeAll(async () => {
-      await load(engine, {
-        name,
-        layers: Array.from({ length: 5 }, () => 60 * MiB),
-        seed: randomUUID(),
-      });
-    });
-    afterAll(async () => {
-      await limit("off");
-      await remove(engine, name);
-    });
+    const name = nameFrom(engine.name);
+    afterAll(() => limit("off"));
 
     test.for(["daemon", "direct"] as const)(
       "a registry pod deleted in the middle of the %s route is replaced, and the push ends right",
