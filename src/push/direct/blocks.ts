@@ -1,3 +1,5 @@
+import type { Slots } from "../../registry/slots.ts";
+
 /** A format whose output can be put together from blocks that were compressed on their own. */
 export interface BlockCoder {
   /** Bytes of input in one block. */
@@ -14,26 +16,43 @@ export interface BlockCoder {
  * Compresses a stream, several blocks at a time on the threads of libuv's pool. What comes out depends
  * on the input and the coder alone: the same layer has the same digest on any machine and any day.
  *
- * @param width - blocks that are worked on at once; they bound the memory, too
+ * @param width - blocks that are under way at once; they bound the memory, too
+ * @param working - a slot for each block that is worked on, which streams may share
  */
 export async function* compressInBlocks(
   source: AsyncIterable<Buffer>,
   coder: BlockCoder,
   width: number,
+  working: Slots,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const working: Promise<Buffer>[] = [];
+  const blocks: Promise<Buffer>[] = [];
   let before: Buffer = Buffer.alloc(0);
   yield coder.head();
   // A block's buffer is free again once the block after it, which looks back into it, is done.
   for await (const bytes of blocksOf(source, coder.blockSize, width + 2)) {
-    const block = coder.block(bytes, before);
+    const block = inTurn(working, coder, bytes, before);
     block.catch(() => undefined); // awaited in its turn
-    working.push(block);
+    blocks.push(block);
     before = bytes;
-    if (working.length >= width) yield (await working.shift()) ?? Buffer.alloc(0);
+    if (blocks.length >= width) yield (await blocks.shift()) ?? Buffer.alloc(0);
   }
-  for (const block of working) yield await block;
+  for (const block of blocks) yield await block;
   yield coder.tail();
+}
+
+/** Those of one stream begin in their order, as the slots do. */
+async function inTurn(
+  working: Slots,
+  coder: BlockCoder,
+  bytes: Buffer,
+  before: Buffer,
+): Promise<Buffer> {
+  await working.take();
+  try {
+    return await coder.block(bytes, before);
+  } finally {
+    working.give();
+  }
 }
 
 /** Cuts a stream into blocks of one size, but for the last. Buffers take turns. */

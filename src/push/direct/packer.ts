@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { KpushError } from "../../errors.ts";
 import type { Compression, Packing } from "../../image/compression.ts";
+import { Slots } from "../../registry/slots.ts";
 import { compressInBlocks, type BlockCoder } from "./blocks.ts";
 import { gzipCoder, zstdCoder } from "./coders.ts";
 
@@ -43,13 +44,14 @@ export function choosePacker(
     "level" in wanted ? wanted : { kind: "gzip" as const, level: quick ? 1 : 6 };
   const coder = (): BlockCoder => (kind === "gzip" ? gzipCoder(level) : requireZstd(level));
   if (kind === "zstd") coder(); // now, not in the middle of a push
+  // On a slow link one core is quick enough, and each block under way takes memory.
+  const width = roundTrip < far ? Math.min(cores, 4) + 1 : 2;
+  const working = new Slots(width);
   return {
     packing: kind,
     name: `${kind}:${level}`,
     always: wanted.kind !== "auto",
-    // On a slow link one core is quick enough, and each block under way takes memory.
-    pack: (source) =>
-      compressInBlocks(source, coder(), roundTrip < far ? Math.min(cores, 4) + 1 : 2),
+    pack: (source) => compressInBlocks(source, coder(), width, working),
   };
 }
 

@@ -3,6 +3,7 @@ import * as zlib from "node:zlib";
 import { expect, test } from "vitest";
 import { gzipCoder } from "../../../src/push/direct/coders.ts";
 import { compressInBlocks } from "../../../src/push/direct/blocks.ts";
+import { Slots } from "../../../src/registry/slots.ts";
 import { choosePacker } from "../../../src/push/direct/packer.ts";
 
 const MiB = 1024 * 1024;
@@ -25,9 +26,16 @@ async function* streamOf(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   }
 }
 
-async function packed(bytes: Buffer, level: number, chunk: number, width: number) {
+async function packed(
+  bytes: Buffer,
+  level: number,
+  chunk: number,
+  width: number,
+  working = new Slots(width),
+) {
+  const source = streamOf(bytes, chunk);
   const chunks: Buffer[] = [];
-  for await (const one of compressInBlocks(streamOf(bytes, chunk), gzipCoder(level), width))
+  for await (const one of compressInBlocks(source, gzipCoder(level), width, working))
     chunks.push(one);
   return Buffer.concat(chunks);
 }
@@ -53,6 +61,18 @@ test("what comes out does not depend on how the stream was cut, or on the number
   expect((await packed(bytes, 9, 65_536, 4)).length).toBeLessThan(one.length);
 });
 
+test("streams that share the cores give what each gives alone", async () => {
+  const all = [content(3 * MiB + 5), content(2 * MiB), content(100)];
+  const alone = await Promise.all(all.map((bytes) => packed(bytes, 1, 65_536, 3)));
+  const working = new Slots(1);
+  const together = await Promise.all(all.map((bytes) => packed(bytes, 1, 65_536, 3, working)));
+  expect(together.map((bytes, at) => bytes.equals(alone[at] ?? bytes.subarray(1)))).toEqual([
+    true,
+    true,
+    true,
+  ]);
+});
+
 test("blocks look back into those before, so that it is hardly larger than in one go", async () => {
   const bytes = content(8 * MiB);
   const whole = zlib.gzipSync(bytes, { level: 6 }).length;
@@ -66,7 +86,7 @@ test("a stream that fails ends the packing with its error", async () => {
     throw failure;
   }
   const all = async () => {
-    const packing = compressInBlocks(broken(), gzipCoder(1), 2);
+    const packing = compressInBlocks(broken(), gzipCoder(1), 2, new Slots(2));
     while (!(await packing.next()).done);
   };
   await expect(all()).rejects.toBe(failure);
