@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -178,6 +178,21 @@ describe("the cache", () => {
     await rm(join(home, "kpush"), { recursive: true });
     expect(await cache.layers(digest)).toEqual([]);
     expect(await cache.layers("sha256:../../etc/passwd")).toEqual([]);
+  });
+
+  test("loses at the end of a push what was not used for three months", async () => {
+    await using world = await openDirectWorld();
+    await using opened = await open();
+    const { cache, other, home } = opened;
+    const digest = digestOf(Buffer.from("old"));
+    await other.rememberPushed(digest, digest);
+    const files = await readdir(home, { recursive: true });
+    const old = join(home, files.find((name) => name.includes(digest.slice(7))) ?? "");
+    await utimes(old, new Date("2020-01-01"), new Date("2020-01-01"));
+    const image = imageOf([layer()]);
+    await world.push(await engineOf("graph", image, graphArchive(image)), { cache });
+    expect(await other.pushed(digest)).toBeUndefined();
+    expect(await cache.layers(image.diffIds[0] ?? "")).toHaveLength(1);
   });
 
   test("that cannot be written is no error", async () => {

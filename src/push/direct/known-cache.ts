@@ -22,6 +22,8 @@ export interface KnownCache {
   /** What the registry had for an image of a containerd store, whose id is not its config's digest. */
   pushed(image: string): Promise<string | undefined>;
   rememberPushed(image: string, digest: string): Promise<void>;
+  /** Bounds what is kept, of all registries; see {@link pruneCache}. */
+  prune(): Promise<void>;
 }
 
 const packings: readonly Packing[] = ["none", "gzip", "zstd"];
@@ -37,7 +39,8 @@ export function openKnownCache(
 ): KnownCache {
   const { join } = pathsOf(surroundings.platform);
   const key = createHash("sha256").update(registry).digest("hex").slice(0, 32);
-  const directory = join(userDirectory("cache", surroundings), "pushed", key);
+  const all = join(userDirectory("cache", surroundings), "pushed");
+  const directory = join(all, key);
   const layers = join(directory, "layers");
   const images = join(directory, "images");
   const hexOf = (digest: string) => digest.slice(digest.indexOf(":") + 1);
@@ -67,6 +70,10 @@ export function openKnownCache(
     async rememberPushed(image, digest) {
       if (isDigest(image))
         await writeWhole(images, join(images, hexOf(image)), JSON.stringify(digest));
+    },
+    async prune() {
+      const { pruneCache } = await import("./prune-cache.ts");
+      await pruneCache(all, surroundings.platform);
     },
   };
 }

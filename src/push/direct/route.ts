@@ -110,7 +110,7 @@ function plainLayers({ manifests }: ImageContent): string[] {
 }
 
 async function finish(
-  { source, target, registry, platform, report }: DirectRoute,
+  { source, target, registry, platform, report, cache }: DirectRoute,
   uploads: Uploads,
   content: ImageContent,
 ): Promise<DirectResult> {
@@ -135,6 +135,7 @@ async function finish(
     (sum, { digest, size }) => sum + (stored.get(digest)?.size ?? size),
     0,
   );
+  await cache?.prune();
   return { digest, layers: layers.length, bytes };
 }
 

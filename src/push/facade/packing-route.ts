@@ -64,5 +64,6 @@ export async function packingRoute(
   }
   const digest = facade.result?.digest ?? local.id;
   if (digest !== local.id) await knowledge.cache.rememberPushed(local.id, digest);
+  await knowledge.cache.prune();
   return { digest };
 }
