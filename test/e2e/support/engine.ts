@@ -46,7 +46,7 @@ function whereOf(engine: TestEngine): RequestOptions {
     : { host: url.hostname, port: url.port };
 }
 
-/** Makes an image and has the engine load it. */
+/** Makes an image and has the engine load it, in place of the one of its name: that would stay without one. */
 export async function load(engine: TestEngine, options: ImageOptions): Promise<void> {
   const file = join(
     tmpdir(),
@@ -54,7 +54,10 @@ export async function load(engine: TestEngine, options: ImageOptions): Promise<v
   );
   try {
     await writeImage(file, options);
+    const before = await imageId(engine, options.name).catch(() => undefined);
     await ask(engine, "POST", "/images/load?quiet=1", file);
+    if (before !== undefined && before !== (await imageId(engine, options.name)))
+      await ask(engine, "DELETE", `/images/${before}`).catch(() => undefined); // another name keeps it
   } finally {
     await rm(file, { force: true });
   }
