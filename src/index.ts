@@ -1,5 +1,6 @@
 import type { KpushEvent } from "./events.ts";
 import type {
+  DryRunResult,
   InstallLibraryOptions,
   LibraryOptions,
   PushResult,
@@ -10,10 +11,19 @@ import type { InstallResult, StatusResult, UninstallResult } from "./results.ts"
 
 export { ExitCode, KpushError } from "./errors.ts";
 export type { ErrorCode } from "./errors.ts";
-export type { KpushEvent, LayerState, ObjectAction, PushedImage, RouteName } from "./events.ts";
+export type {
+  KpushEvent,
+  LayerReport,
+  LayerState,
+  ObjectAction,
+  PlannedImage,
+  PushedImage,
+  RouteName,
+} from "./events.ts";
 export type {
   AbortSignalLike,
   ClusterChoice,
+  DryRunResult,
   FailedImage,
   InstallLibraryOptions,
   LibraryOptions,
@@ -42,6 +52,26 @@ export async function push(
 ): Promise<PushResult> {
   const { pushFromLibrary } = await import("./push/library-push.ts");
   return pushFromLibrary(options, onEvent);
+}
+
+/**
+ * Tells what {@link push} would do with the same options, layer by layer, as `kpush --dry-run` does. Sends
+ * nothing, and leaves the engine as it is.
+ *
+ * ```ts
+ * const { images } = await dryRun({ images: ["myapp:dev"], env: process.env });
+ * console.log(images[0].layers.at(-1)); // { id: "sha256:…", state: "new", bytes: 212000000, step: "COPY . ." }
+ * ```
+ *
+ * @param onEvent - receives what happens, as data; must not throw
+ * @throws KpushError as {@link push}
+ */
+export async function dryRun(
+  options: LibraryOptions,
+  onEvent?: (event: KpushEvent) => void,
+): Promise<DryRunResult> {
+  const { dryRunFromLibrary } = await import("./push/library-push.ts");
+  return dryRunFromLibrary(options, onEvent);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { PushedImage } from "./events.ts";
+import type { PlannedImage, PushedImage } from "./events.ts";
 
 /** What kpush needs of an AbortSignal: the one of browsers and of Node fits. */
 export interface AbortSignalLike {
@@ -128,5 +128,12 @@ export interface FailedImage {
 export interface PushResult {
   ok: boolean;
   images: PushedImage[];
+  failed: FailedImage[];
+}
+
+/** What a push would do, in the order of `options.images`; `ok` where nothing failed. */
+export interface DryRunResult {
+  ok: boolean;
+  images: PlannedImage[];
   failed: FailedImage[];
 }

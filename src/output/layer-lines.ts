@@ -19,7 +19,8 @@ export function layerLines(layers: readonly LayerReport[], columns?: number): st
 }
 
 /**
- * What `--dry-run` prints of one image: where it would go and how, its layers, and their sum.
+ * What `--dry-run` prints of one image: where it would go and how, its layers, and their sum. On a narrow terminal
+ * the way stands below the place, which is never cut.
  *
  * @param columns - of the terminal that it goes to; undefined where it goes elsewhere
  */
@@ -28,8 +29,12 @@ export function plannedText(planned: PlannedImage, columns?: number): string {
   const way = { daemon: "sent by the engine", direct: "sent by kpush", none: "unchanged" }[route];
   const indent = "  ";
   const left = columns === undefined ? undefined : columns - indent.length;
+  const how = `${way}: ${reason}`;
+  const whole = `${target}  ${how}`;
+  const fits = left === undefined || widthOf(whole) <= left + indent.length;
+  const head = fits ? [whole] : [target, indent + truncate(how, left)];
   const lines = [...layerLines(layers, left), sumOf(planned)].map((line) => indent + line);
-  return `${[`${target}  ${way}: ${reason}`, ...lines].join("\n")}\n`;
+  return `${[...head, ...lines].join("\n")}\n`;
 }
 
 /** Layers and bytes that would be sent, and those of the whole image; bytes only where all are known. */

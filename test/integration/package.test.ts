@@ -96,10 +96,11 @@ test("its errors lead to the section on them, in what was installed", async () =
 
 test("its library is an ES module that throws its own errors", async () => {
   const script = `
-    import { push, install, uninstall, status, KpushError, ExitCode } from "kpush";
+    import { push, dryRun, install, uninstall, status, KpushError, ExitCode } from "kpush";
     const env = { KUBECONFIG: "/none" };
     for (const call of [
       () => push({ images: ["UPPER"], env }),
+      () => dryRun({ images: ["UPPER"], env }),
       () => install({ storage: "tape", env }),
       () => uninstall({ env }),
       () => status({ env }),
@@ -112,6 +113,7 @@ test("its library is an ES module that throws its own errors", async () => {
   const { stdout } = await exec(process.execPath, ["--input-type=module", "-e", script]);
   expect(String(stdout).trim().split("\n")).toEqual([
     "true BAD_REFERENCE",
+    "true BAD_REFERENCE",
     "true USAGE",
     "true KUBECONFIG_NOT_FOUND",
     "true KUBECONFIG_NOT_FOUND",
@@ -121,7 +123,7 @@ test("its library is an ES module that throws its own errors", async () => {
 
 test("its types need no other package, not even Node's", { timeout: 60_000 }, async () => {
   const source = `
-    import { push, install, status, uninstall, KpushError } from "kpush";
+    import { push, dryRun, install, status, uninstall, KpushError } from "kpush";
     import type { InstallResult, KpushEvent, PushResult, StatusResult } from "kpush";
     const events: KpushEvent[] = [];
     const { signal } = new AbortController();
@@ -132,6 +134,11 @@ test("its types need no other package, not even Node's", { timeout: 60_000 }, as
     for (const { error } of result.failed) if (error instanceof KpushError) error.code satisfies string;
     // @ts-expect-error -- images are names
     await push({ images: [1], env: {} });
+    const plans = await dryRun({ images: ["a:v1"], env: {}, route: "direct" });
+    for (const { target, layers } of plans.images)
+      for (const { step, bytes } of layers) [target, step, bytes] satisfies unknown[];
+    // @ts-expect-error -- nothing was pushed that could be pulled
+    plans.images[0]?.pullRef;
     const made: InstallResult = await install({ env: {}, size: "50Gi", allowPush: ["user:jane"] });
     for (const { kind, name, action } of made.objects) [kind, name, action] satisfies string[];
     const { healthy, storage }: StatusResult = await status({ env: {}, namespace: "tools" });

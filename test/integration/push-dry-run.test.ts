@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fakeImage, saveArchive } from "../fakes/engine-image.ts";
@@ -118,6 +118,46 @@ localhost:5000/app:v1  sent by kpush: it comes from an archive
         { image: "none:v1", error: { code: "IMAGE_NOT_FOUND" } },
       ],
     });
+  });
+
+  test("of several images tells of each, also with -q, and with --all-tags", async () => {
+    await using world = await startWorld({
+      images: [app("app:v1"), rebuilt("app:v2"), app("web:v1")],
+    });
+    const heads = ({ stdout }: { stdout: string }) => stdout.match(/^localhost:5000\/\S+/gm);
+    const several = await world.kpush(["--dry-run", "-q", "app:v2", "web:v1"]);
+    expect(several).toMatchObject({ code: 0, stderr: "" });
+    expect(heads(several)).toEqual(["localhost:5000/app:v2", "localhost:5000/web:v1"]);
+    const tags = await world.kpush(["--dry-run", "--all-tags", "app"]);
+    expect(heads(tags)).toEqual(["localhost:5000/app:v1", "localhost:5000/app:v2"]);
+  });
+
+  test("remembers only how to reach the registry", async () => {
+    await using world = await startWorld({ images: [app("app:v1")] });
+    await world.kpush(["--dry-run", "app:v1"]);
+    const files = await readdir(world.home, { recursive: true });
+    const written = files
+      .filter((name) => name.includes("kpush/"))
+      .map((name) => name.split("kpush/")[1]);
+    expect(
+      written.filter((name) => !/^(?:ports|pods|engines)(?:\/\w+)?$/.test(name ?? "")),
+    ).toEqual([]);
+  });
+
+  test("tells nothing of the steps of an image without a history, and of none of no layers", async () => {
+    const layers = [base, "a".repeat(1000)];
+    await using world = await startWorld();
+    const put = async (name: string, content: string[]) =>
+      writeFile(
+        join(world.home, name),
+        await saveArchive(fakeImage({ names: ["x:v1"], layers: content })),
+      );
+    await put("two.tar", layers);
+    await put("none.tar", []);
+    const two = await world.kpush(["--dry-run", "two.tar"]);
+    expect(two.stdout).toMatch(/\n {2}new {2}3\.0 kB\n {2}new {2}1\.0 kB\n {2}2 of 2 layers/);
+    const none = await world.kpush(["--dry-run", "none.tar"]);
+    expect(none.stdout).toMatch(/archive\n {2}no new layer among 0\n$/);
   });
 
   test("and a push with -v do without a history that the engine does not tell", async () => {

@@ -47,8 +47,13 @@ test("what is not known is left blank, and out of the sum", () => {
 
 test("a terminal's width is kept", () => {
   const layers = [layer("new", 212e6, "RUN apt-get update && apt-get install -y curl")];
-  const lines = plannedText(planned({ layers }), 40).split("\n");
-  expect(lines[1]).toBe("  new  212 MB  RUN apt-get update && ap…");
+  expect(plannedText(planned({ layers }), 48)).toBe(`\
+localhost:5000/myapp:dev
+  sent by the engine: the engine can push by it…
+  new  212 MB  RUN apt-get update && apt-get in…
+  1 of 1 layer, 212 MB of 212 MB would be sent
+`);
+  expect(plannedText(planned({ layers }), 100)).toMatch(/^localhost:5000\/myapp:dev {2}sent by/);
   expect(layerLines(layers)).toEqual([
     "new  212 MB  RUN apt-get update && apt-get install -y curl",
   ]);
