@@ -84,17 +84,15 @@ async function withStore(): Promise<{ env: NodeJS.ProcessEnv; asked: string }> {
 }
 
 for (const [tool, , line] of tools) {
+  if (tool === "skopeo") continue; // it knows of no such store
   const path = toolPath(tool);
-  // skopeo knows of no such store, and skipping was said above.
-  test.skipIf(!path || tool === "skopeo")(
-    `${tool} finds the login where a store has all`,
-    async () => {
-      const { env, asked } = await withStore();
-      const run = await inTunnel(line.replaceAll(`${tool} `, `${path} `), env);
-      expect(run, run.stderr).toMatchObject({ code: 0 });
-      expect(await readFile(asked, "utf8")).not.toContain("127.0.0.1");
-    },
-  );
+  // Skipping was said above.
+  test.skipIf(!path)(`${tool} finds the login where a store has all`, async () => {
+    const { env, asked } = await withStore();
+    const run = await inTunnel(line.replaceAll(`${tool} `, `${path} `), env);
+    expect(run, run.stderr).toMatchObject({ code: 0 });
+    expect(await readFile(asked, "utf8")).not.toContain("127.0.0.1");
+  });
 }
 
 test("the status of a tool is that of kpush", async () => {
