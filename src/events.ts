@@ -9,9 +9,15 @@ export type ObjectAction = "created" | "changed" | "unchanged" | "removed" | "ke
 
 /**
  * What happens during an operation, as data; a reporter draws it. Order: `registry` and `engine` once
- * (in either order), then for each image `plan`, any number of `layer`, and one `done` or `failed`.
+ * (in either order), then for each image `plan`, any number of `layer`, and one `done` or `failed`. Where
+ * images go to several contexts, all but `engine` comes once for each of these.
  */
-export type KpushEvent =
+export type KpushEvent = Happening & {
+  /** Which one of several contexts it concerns, where images go to several. */
+  context?: string;
+};
+
+type Happening =
   /** Something began that may take a moment; replaced by the next event of the kind. For spinners. */
   | { type: "phase"; text: string }
   | {
@@ -83,6 +89,8 @@ export interface LayerReport {
 export interface PlannedImage {
   /** As the user named it. */
   image: string;
+  /** Where it would go, if several contexts were asked for. */
+  context?: string;
   /** `localhost:5000/myapp:dev`, without the digest that only a push brings. */
   target: string;
   /** All the tags that would name it. */
@@ -102,6 +110,8 @@ export type Report = (event: KpushEvent) => void;
 export interface PushedImage {
   /** As the user named it. */
   image: string;
+  /** Where it went, if several contexts were asked for. */
+  context?: string;
   /** What any node can pull: `localhost:5000/myapp:dev@sha256:…`. */
   pullRef: string;
   /** Digest of the top manifest that the registry serves under the tag: `sha256:` and 64 hex digits. */

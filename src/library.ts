@@ -35,7 +35,12 @@ export interface ClusterChoice {
 }
 
 /** What to push, where to, and what may be used for it. The names are those of the command line. */
-export interface LibraryOptions extends LibrarySurroundings, ClusterChoice {
+export interface LibraryOptions extends LibrarySurroundings, Omit<ClusterChoice, "context"> {
+  /**
+   * A list has the images pushed to each of its contexts, at the same time, and read once; each result
+   * then names its `context`. One that cannot be reached fails its own results only.
+   */
+  context?: string | readonly string[];
   /** Image names, ids, archive files (`./app.tar`), or `-` for the archive that comes as `stdin`. */
   images: readonly string[];
   stdin?: AsyncIterable<Uint8Array>;
@@ -121,10 +126,12 @@ export interface StatusLibraryOptions extends LibrarySurroundings, ClusterChoice
 /** An image that could not be pushed. */
 export interface FailedImage {
   image: string;
+  /** Where it could not be pushed to, if several contexts were asked for. */
+  context?: string;
   error: unknown;
 }
 
-/** In the order of `options.images`; `ok` where none failed. */
+/** In the order of `options.images`, for each context in turn; `ok` where none failed. */
 export interface PushResult {
   ok: boolean;
   images: PushedImage[];

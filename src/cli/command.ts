@@ -53,6 +53,8 @@ export interface Command {
   help?: Partial<Record<OptionName, string>>;
   /** Of its options, those that take no value here, although they do elsewhere. */
   switches?: readonly OptionName[];
+  /** Of its options, those that may be given again and again here, although they may not elsewhere. */
+  several?: readonly OptionName[];
   /** First words of the lines that it shows, so that what follows stands in line. */
   labels?: readonly string[];
   takesImages?: true;
@@ -89,6 +91,11 @@ export interface CommandResult {
 /** Whether an option takes no value of this command. */
 export function isSwitch(name: OptionName, { switches = [] }: Command): boolean {
   return optionOf(name).value === undefined || switches.includes(name);
+}
+
+/** Whether an option of this command may be given again and again. */
+export function isMany(name: OptionName, { several = [] }: Command): boolean {
+  return optionOf(name).many === true || several.includes(name);
 }
 
 /** Options whose variables are read for a command. */

@@ -10,6 +10,7 @@ import { plannedText } from "../output/layer-lines.ts";
 import { openReporter } from "../output/reporter.ts";
 import { styleFor, useColor } from "../output/terminal.ts";
 import { variablesOf, type CommandResult, type Io, type Outcome } from "./command.ts";
+import { failuresOf } from "./failures.ts";
 import { openMemoryGuard } from "./memory-guard.ts";
 import { commands } from "./commands/all.ts";
 import { pushCommand } from "./commands/push.ts";
@@ -158,17 +159,18 @@ function teller(
     stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   return {
     outcomes(outcomes: readonly Outcome[], document: JsonDocument): number {
-      const several = outcomes.length > 1;
-      const failed = outcomes.filter((outcome) => "error" in outcome);
+      const failures = failuresOf(outcomes);
+      const failed = [...failures.values()];
       if (asJson) writeJson(document);
       for (const outcome of asJson ? [] : outcomes) {
-        if ("error" in outcome) {
-          const { error, image } = outcome;
+        const failure = failures.get(outcome);
+        if (failure) {
+          const { error, about } = failure;
           // Of many that failed alike, the last one shows where it is explained.
-          const isLast = outcome === failed.findLast((one) => codeOf(one.error) === codeOf(error));
-          const named = several ? { image } : {};
-          stderr.write(failureText(error, { ...how, ...named, link: isLast ? link : undefined }));
-        } else if ("target" in outcome) {
+          const isLast = failure === failed.findLast((one) => codeOf(one.error) === codeOf(error));
+          stderr.write(failureText(error, { ...how, about, link: isLast ? link : undefined }));
+        } else if ("error" in outcome) continue;
+        else if ("target" in outcome) {
           stdout.write(plannedText(outcome, stdout.isTTY ? stdout.columns : undefined));
         } else stdout.write(`${outcome.pullRef}\n`);
       }

@@ -1,7 +1,7 @@
 import yargs from "yargs";
 import { KpushError } from "../errors.ts";
 import { plain } from "../image/text.ts";
-import { isSwitch, type Command } from "./command.ts";
+import { isMany, isSwitch, type Command } from "./command.ts";
 import { nearest } from "./nearest.ts";
 import { optionNames, optionOf, type OptionName } from "./options.ts";
 import type { Given } from "./values.ts";
@@ -149,7 +149,7 @@ function readValue(name: OptionName, value: unknown, command: Command): readonly
   const texts = (Array.isArray(value) ? value : [value]).map(String);
   // An empty value comes from a script's unset variable: the current context, say, is not meant then.
   if (texts.includes("")) throw usage(`--${name} needs a value`, command);
-  if (texts.length > 1 && !optionOf(name).many) {
+  if (texts.length > 1 && !isMany(name, command)) {
     throw usage(`--${name} is given ${texts.length} times; it takes one value`, command);
   }
   return texts;

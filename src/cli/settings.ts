@@ -9,7 +9,10 @@ import { openValues, portNumber, type Env, type Given } from "./values.ts";
 /** What the options and variables came to; undefined where neither said anything. */
 export interface Settings {
   kubeconfig: string | undefined;
+  /** The first, where there are several. */
   context: string | undefined;
+  /** All that were given as options, each once. */
+  contexts: string[];
   as: string | undefined;
   asGroup: string[];
   asUid: string | undefined;
@@ -59,6 +62,7 @@ export function resolveSettings(
   return {
     kubeconfig: text("kubeconfig"),
     context: text("context"),
+    contexts: [...new Set(list("context"))],
     as: text("as"),
     asGroup: [...list("as-group")],
     asUid: text("as-uid"),

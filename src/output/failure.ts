@@ -8,8 +8,8 @@ export interface FailureStyle {
   style: Style;
   /** With code, causes and stack. */
   verbose: boolean;
-  /** Put in front where several images were pushed. */
-  image?: string | undefined;
+  /** Put in front: what failed, where there was more than that. */
+  about?: string | undefined;
   /** Leads to what the documentation says of the error; without it there is no such line. */
   link?: HelpLink | undefined;
   /** The hint with its command lines as the user would type them. */
@@ -27,9 +27,9 @@ const reportIt =
  */
 export function failureText(error: unknown, how: FailureStyle): string {
   if (error instanceof Interrupted) return `${error.message}\n`;
-  const { style, verbose, image, link, report, typed = (text: string) => text } = how;
+  const { style, verbose, link, report, typed = (text: string) => text } = how;
   const expected = error instanceof KpushError && error.code !== "UNEXPECTED";
-  const about = image === undefined ? "" : `${image}: `;
+  const about = how.about === undefined ? "" : `${how.about}: `;
   const lines = [
     `${style.bad("error:")} ${about}${expected ? messageOf(error) : nameAndMessage(error)}`,
   ];

@@ -10,18 +10,22 @@ export interface JsonDocument {
   /** Whether all went well; the exit status says the same. */
   ok: boolean;
   /**
-   * One for each image of the command line, in its order; empty where it did not come to that. Other
-   * commands have none, but a result of their name.
+   * One for each image of the command line, in its order; empty where it did not come to that. Where they
+   * went to several contexts, those of the first stand first, and each names its context. Other commands have
+   * none, but a result of their name.
    */
   images?: (JsonImage | JsonPlannedImage | JsonFailedImage)[];
   install?: InstallResult | Unfinished;
   uninstall?: UninstallResult | Unfinished;
   status?: StatusResult;
   /** The registry pod, as soon as it was found. */
-  registry?: { context: string; namespace: string; pod: string; pullAddress: string };
+  registry?: JsonRegistry;
+  /** In its place where images went to several contexts; those that were reached. */
+  registries?: JsonRegistry[];
   /** Container engine that the images came from. */
   engine?: string;
-  warnings: { message: string; hint?: string }[];
+  /** `context` where it concerns one of several. */
+  warnings: { message: string; hint?: string; context?: string }[];
   /** What ended the command, or is wrong with the registry. */
   error?: JsonError;
 }
@@ -35,8 +39,17 @@ export interface Unfinished {
 /** What a command other than push adds to the document, under its own name. */
 export type JsonResult = Pick<JsonDocument, "install" | "uninstall" | "status">;
 
+export interface JsonRegistry {
+  context: string;
+  namespace: string;
+  pod: string;
+  pullAddress: string;
+}
+
 export interface JsonImage {
   image: string;
+  /** Only where there are several. */
+  context?: string;
   pullRef: string;
   digest: string;
   tags: string[];
@@ -51,6 +64,7 @@ export interface JsonImage {
 /** Of `--dry-run`: without a reference, as nothing was pushed. Bytes are left out where they are not certain. */
 export interface JsonPlannedImage {
   image: string;
+  context?: string;
   dryRun: true;
   /** `localhost:5000/myapp:dev` */
   target: string;
@@ -67,6 +81,7 @@ export interface JsonPlannedImage {
 
 export interface JsonFailedImage {
   image: string;
+  context?: string;
   error: JsonError;
 }
 
@@ -96,7 +111,7 @@ type JsonEnd =
       command?: string | undefined;
     };
 
-type JsonOutcome = PushedImage | PlannedImage | { image: string; error: unknown };
+type JsonOutcome = PushedImage | PlannedImage | { image: string; context?: string; error: unknown };
 
 /** What is told of errors besides what they say themselves. */
 export interface JsonHelp {
@@ -107,19 +122,28 @@ export interface JsonHelp {
 
 /** Starts a document. */
 export function openJson(help: JsonHelp = {}): JsonCollector {
-  const head: Pick<JsonDocument, "registry" | "engine"> = {};
+  let engine: { engine?: string } = {};
+  const registries = new Map<string, JsonRegistry>();
+  const headOf = (outcomes: readonly JsonOutcome[] = []) => {
+    const contexts = new Set(outcomes.flatMap(({ context }) => context ?? []));
+    const [registry, ...others] = registries.values();
+    if (contexts.size === 0 && others.length === 0)
+      return { ...(registry && { registry }), ...engine };
+    const names = contexts.size > 0 ? contexts : registries.keys();
+    return { registries: [...names].flatMap((name) => registries.get(name) ?? []), ...engine };
+  };
   const warnings: JsonDocument["warnings"] = [];
   const objects: ObjectResult[] = [];
   return {
     take(event) {
       if (event.type === "registry") {
         const { context, namespace, pod, pullAddress } = event;
-        head.registry = { context, namespace, pod, pullAddress };
+        registries.set(context, { context, namespace, pod, pullAddress });
       } else if (event.type === "engine") {
-        head.engine = event.name;
+        engine = { engine: event.name };
       } else if (event.type === "warning") {
         const { message, hint } = event;
-        warnings.push({ message, ...(hint !== undefined && { hint }) });
+        warnings.push({ message, ...(hint !== undefined && { hint }), ...contextOf(event) });
       } else if (event.type === "object") {
         const { kind, namespace, name, action, note } = event;
         objects.push({
@@ -128,14 +152,22 @@ export function openJson(help: JsonHelp = {}): JsonCollector {
           ...(note !== undefined && { note }),
         });
       } else if (event.type === "restart") {
-        warnings.push({ message: `${event.image} starts over: ${event.reason}` });
+        const message = `${event.image} starts over: ${event.reason}`;
+        warnings.push({ message, ...contextOf(event) });
       }
     },
     document(end) {
       if ("document" in end) {
         const { document, error } = end;
         const wrong = error && { error: jsonError(error, help) };
-        return { version: 1, ok: error === undefined, ...document, ...head, warnings, ...wrong };
+        return {
+          version: 1,
+          ok: error === undefined,
+          ...document,
+          ...headOf(),
+          warnings,
+          ...wrong,
+        };
       }
       if ("error" in end) {
         return {
@@ -143,7 +175,7 @@ export function openJson(help: JsonHelp = {}): JsonCollector {
           ok: false,
           images: [],
           ...(isInstall(end.command) && { [end.command]: { objects } }),
-          ...head,
+          ...headOf(),
           warnings,
           error: jsonError(end.error, help),
         };
@@ -153,7 +185,7 @@ export function openJson(help: JsonHelp = {}): JsonCollector {
         version: 1,
         ok: !images.some((image) => "error" in image),
         images,
-        ...head,
+        ...headOf(end.images),
         warnings,
       };
     },
@@ -167,19 +199,28 @@ function jsonImage(
   outcome: JsonOutcome,
   help: JsonHelp,
 ): JsonImage | JsonPlannedImage | JsonFailedImage {
-  if ("error" in outcome) return { image: outcome.image, error: jsonError(outcome.error, help) };
+  const where = { image: outcome.image, ...contextOf(outcome) };
+  if ("error" in outcome) return { ...where, error: jsonError(outcome.error, help) };
   if ("target" in outcome) return jsonPlanned(outcome);
-  const { image, pullRef, digest, tags, route, layers } = outcome;
+  const { pullRef, digest, tags, route, layers } = outcome;
   const { sentBytes, totalBytes, milliseconds } = outcome;
   const sizes = { layersSent: layers.sent, layersTotal: layers.total, sentBytes, totalBytes };
-  return { image, pullRef, digest, tags, route, ...sizes, milliseconds: Math.round(milliseconds) };
+  return {
+    ...where,
+    pullRef,
+    digest,
+    tags,
+    route,
+    ...sizes,
+    milliseconds: Math.round(milliseconds),
+  };
 }
 
 function jsonPlanned(planned: PlannedImage): JsonPlannedImage {
   const { image, target, tags, route, reason } = planned;
   const { layers, bytes } = plannedTotals(planned);
   return {
-    ...{ image, dryRun: true, target, tags, route, reason },
+    ...{ image, ...contextOf(planned), dryRun: true, target, tags, route, reason },
     ...{ layersToSend: layers.missing, layersTotal: layers.total },
     ...(bytes.missing !== undefined && { bytesToSend: bytes.missing }),
     ...(bytes.total !== undefined && { totalBytes: bytes.total }),
@@ -189,6 +230,10 @@ function jsonPlanned(planned: PlannedImage): JsonPlannedImage {
       ...(step !== undefined && { step }),
     })),
   };
+}
+
+function contextOf({ context }: { context?: string }): { context?: string } {
+  return context === undefined ? {} : { context };
 }
 
 /** What is no KpushError is `UNEXPECTED`; an interruption is told by its name. */

@@ -25,14 +25,15 @@ export function layerLines(layers: readonly LayerReport[], columns?: number): st
  * @param columns - of the terminal that it goes to; undefined where it goes elsewhere
  */
 export function plannedText(planned: PlannedImage, columns?: number): string {
-  const { target, route, reason, layers } = planned;
+  const { target, context, route, reason, layers } = planned;
   const way = { daemon: "sent by the engine", direct: "sent by kpush", none: "unchanged" }[route];
   const indent = "  ";
   const left = columns === undefined ? undefined : columns - indent.length;
   const how = `${way}: ${reason}`;
-  const whole = `${target}  ${how}`;
+  const where = context === undefined ? target : `${target} in ${context}`;
+  const whole = `${where}  ${how}`;
   const fits = left === undefined || widthOf(whole) <= left + indent.length;
-  const head = fits ? [whole] : [target, indent + truncate(how, left)];
+  const head = fits ? [whole] : [where, indent + truncate(how, left)];
   const lines = [...layerLines(layers, left), sumOf(planned)].map((line) => indent + line);
   return `${[...head, ...lines].join("\n")}\n`;
 }

@@ -20,6 +20,11 @@ export function labelWidthFor(labels: readonly string[]): number {
   return Math.max("registry".length, ...widths) + 2;
 }
 
+/** `myapp:dev`, and where images go to several contexts, `myapp:dev in prod-eu`. */
+export function imageLabel({ image, context }: { image: string; context?: string }): string {
+  return context === undefined ? image : `${image} in ${context}`;
+}
+
 /** `✔ registry   kube-system/kube-registry-x7d9f in context prod-eu` */
 export function stepLine(symbol: string, label: string, text: string, labelWidth: number): string {
   const first = widthOf(label) + 2 > labelWidth ? `${label}  ` : pad(label, labelWidth);

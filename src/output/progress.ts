@@ -1,4 +1,5 @@
 import type { KpushEvent, LayerState } from "../events.ts";
+import { imageLabel } from "./lines.ts";
 import { openRateMeter, type RateMeter } from "./rate.ts";
 
 export interface LayerProgress {
@@ -10,6 +11,7 @@ export interface LayerProgress {
 
 /** One image that is under way. */
 export interface ImageProgress {
+  /** As {@link imageLabel} has it. */
   image: string;
   layers: LayerProgress[];
   /** Of the layers that must be sent: those that the registry has already do not count. */
@@ -41,16 +43,19 @@ interface Entry {
   bytes: number;
 }
 
+type OfImage = KpushEvent & { image: string };
+
 /** Starts with nothing under way. */
 export function openProgress(): Progress {
   const entries = new Map<string, Entry>();
   const waits = new Map<string, string>();
   let phase: string | undefined;
-  const begin = (image: string) => {
+  const begin = (event: OfImage) => {
     const entry = { layers: new Map<string, LayerProgress>(), meter: openRateMeter(), bytes: 0 };
-    entries.set(image, entry);
+    entries.set(imageLabel(event), entry);
     return entry;
   };
+  const entryOf = (event: OfImage) => entries.get(imageLabel(event)) ?? begin(event);
   return {
     take(event, now) {
       switch (event.type) {
@@ -67,26 +72,26 @@ export function openProgress(): Progress {
           break;
         case "plan":
         case "restart":
-          begin(event.image);
+          begin(event);
           break;
         case "layer": {
-          const { layers, meter } = entries.get(event.image) ?? begin(event.image);
+          const { layers, meter } = entryOf(event);
           const { id, state, sentBytes, totalBytes } = event;
           layers.set(id, { id, state, sentBytes, totalBytes });
           meter.feed(now, bytesSent([...layers.values()]));
           break;
         }
         case "bytes": {
-          const entry = entries.get(event.image) ?? begin(event.image);
+          const entry = entryOf(event);
           entry.bytes = event.sentBytes;
           entry.meter.feed(now, entry.bytes);
           break;
         }
         case "done":
-          entries.delete(event.image.image);
+          entries.delete(imageLabel(event.image));
           break;
         case "failed":
-          entries.delete(event.image);
+          entries.delete(imageLabel(event));
           break;
         case "registry":
         case "object":

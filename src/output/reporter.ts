@@ -1,5 +1,5 @@
 import type { Report } from "../events.ts";
-import { labelWidthFor, type LineStyle } from "./lines.ts";
+import { imageLabel, labelWidthFor, type LineStyle } from "./lines.ts";
 import { lineReporter } from "./line-reporter.ts";
 import { isInteractive, styleFor, symbolsFor, useColor, type OutputStream } from "./terminal.ts";
 import { ttyReporter } from "./tty-reporter.ts";
@@ -23,6 +23,8 @@ export interface ReporterOptions {
   still: boolean;
   /** Images of the command line, so that their names stand in line. */
   images: readonly string[];
+  /** Contexts of the command line that the images go to, where there are several. */
+  contexts?: readonly string[];
   /** Other first words of lines that are to be expected. */
   labels?: readonly string[];
   /** Milliseconds of a clock that never goes back. */
@@ -33,7 +35,7 @@ export interface ReporterOptions {
 export interface Shown extends LineStyle {
   stderr: OutputStream;
   verbose: boolean;
-  /** More than one image: a failure is then told at once, and explained at the end. */
+  /** More than one image, or one in more than one place: a failure is then told at once, and explained at the end. */
   several: boolean;
   now: () => number;
 }
@@ -43,8 +45,11 @@ export interface Shown extends LineStyle {
  * Errors are not a reporter's business: they are written when the command has ended.
  */
 export function openReporter(options: ReporterOptions): Reporter {
-  const { stderr, env, platform, images, labels = [], verbose, now } = options;
+  const { stderr, env, platform, contexts = [], labels = [], verbose, now } = options;
   if (options.json || options.quiet) return silentReporter(stderr);
+  const images = options.images.flatMap((image) =>
+    contexts.length > 1 ? contexts.map((context) => imageLabel({ image, context })) : [image],
+  );
   const shown: Shown = {
     stderr,
     verbose,

@@ -1,6 +1,6 @@
 import type { KpushEvent } from "../events.ts";
 import { layerLines } from "./layer-lines.ts";
-import { doneText, objectText, registryText, stepLine, warningText } from "./lines.ts";
+import { doneText, imageLabel, objectText, registryText, stepLine, warningText } from "./lines.ts";
 import type { Shown } from "./reporter.ts";
 import { pad, widthOf } from "./width.ts";
 
@@ -14,8 +14,10 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
     const seconds = ((shown.now() - started) / 1000).toFixed(3);
     return `${style.faint(`${symbols.debug} ${seconds} s  ${text}`)}\n`;
   };
-  const layers = ({ image, layers: all }: Extract<KpushEvent, { type: "layers" }>) => {
-    const before = `${symbols.debug} ${pad(image, labelWidth - 2)}  `;
+  const there = ({ context }: KpushEvent) => (context === undefined ? "" : `${context}: `);
+  const layers = (event: Extract<KpushEvent, { type: "layers" }>) => {
+    const all = event.layers;
+    const before = `${symbols.debug} ${pad(imageLabel(event), labelWidth - 2)}  `;
     const { isTTY, columns } = shown.stderr;
     const left = isTTY && columns ? Math.max(20, columns - widthOf(before)) : undefined;
     return layerLines(all, left)
@@ -30,20 +32,20 @@ export function stepLines(shown: Shown): (event: KpushEvent) => string | undefin
       case "engine":
         return done("engine", event.name);
       case "plan":
-        return debug(`${event.image}: route ${event.route}: ${event.reason}`);
+        return debug(`${imageLabel(event)}: route ${event.route}: ${event.reason}`);
       case "restart":
-        return warningText(`${event.image} starts over: ${event.reason}`, undefined, style);
+        return warningText(`${imageLabel(event)} starts over: ${event.reason}`, undefined, style);
       case "done":
-        return done(event.image.image, doneText(event.image));
+        return done(imageLabel(event.image), doneText(event.image));
       case "failed":
         if (!shown.several) return undefined;
-        return `${stepLine(style.bad(symbols.failed), event.image, "failed", labelWidth)}\n`;
+        return `${stepLine(style.bad(symbols.failed), imageLabel(event), "failed", labelWidth)}\n`;
       case "warning":
-        return warningText(event.message, event.hint, style);
+        return warningText(there(event) + event.message, event.hint, style);
       case "debug":
-        return debug(event.message);
+        return debug(there(event) + event.message);
       case "phase":
-        return debug(event.text);
+        return debug(there(event) + event.text);
       case "layers":
         return layers(event);
       case "object":

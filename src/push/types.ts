@@ -2,7 +2,10 @@ import type { ClusterOptions, RegistryOptions, Surroundings } from "../cluster/t
 import type { EngineOptions } from "../engine/types.ts";
 import type { PushedImage, Report } from "../events.ts";
 
-export interface PushOptions extends ClusterOptions, RegistryOptions, EngineOptions {
+export interface PushOptions
+  extends Omit<ClusterOptions, "context">, RegistryOptions, EngineOptions {
+  /** Of several, each gets the images; what is read of them is read once. */
+  context?: string | readonly string[] | undefined;
   /** Image names, ids, or archive files, as on the command line. */
   images: readonly string[];
   /** `NAME[:TAG]` in the registry; with one image only. */
@@ -48,6 +51,8 @@ export interface RouteResult {
 /** An image that could not be pushed; `error` says why. */
 export interface FailedOutcome {
   image: string;
+  /** Where it could not be pushed to, if several contexts were asked for. */
+  context?: string;
   error: unknown;
 }
 

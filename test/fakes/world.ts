@@ -33,19 +33,36 @@ export interface World extends AsyncDisposable {
 
 export const registryLabels = { "app.kubernetes.io/name": "kpush-registry" };
 
+/** An API server and the registry that its pod stands for. */
+export interface Cluster extends AsyncDisposable {
+  api: ApiServer;
+  registry: Registry;
+}
+
+/** @param context - its name in the API server's kubeconfig */
+export async function startCluster(context: string, pod = "kpush-registry-1"): Promise<Cluster> {
+  const registry = await startRegistry();
+  const api = await startApiServer({
+    dial: () => Promise.resolve(connect(registry.port, "127.0.0.1")),
+    pods: [runningPod({ namespace: "kpush-system", name: pod, labels: registryLabels })],
+    context,
+    closeDelay: 5,
+  });
+  return {
+    ...{ api, registry },
+    async [Symbol.asyncDispose]() {
+      await api[Symbol.asyncDispose]();
+      await registry[Symbol.asyncDispose]();
+    },
+  };
+}
+
 /** Starts all of it; `dial` may bring something else in the registry's place. */
 export async function startWorld(engineOptions: FakeEngineOptions = {}): Promise<World> {
   const home = await mkdtemp(join(tmpdir(), "kpush-test-"));
-  const registry = await startRegistry();
   const engine = await fakeEngine(engineOptions);
-  const api = await startApiServer({
-    dial: () => Promise.resolve(connect(registry.port, "127.0.0.1")),
-    pods: [
-      runningPod({ namespace: "kpush-system", name: "kpush-registry-1", labels: registryLabels }),
-    ],
-    context: "test",
-    closeDelay: 5,
-  });
+  const cluster = await startCluster("test");
+  const { api, registry } = cluster;
   const kubeconfig = join(home, "kubeconfig");
   await writeFile(kubeconfig, api.kubeconfig());
   const env: Record<string, string> = { KUBECONFIG: kubeconfig, DOCKER_HOST: engine.host };
@@ -70,9 +87,8 @@ export async function startWorld(engineOptions: FakeEngineOptions = {}): Promise
       return { code, ...output };
     },
     async [Symbol.asyncDispose]() {
-      await api[Symbol.asyncDispose]();
+      await cluster[Symbol.asyncDispose]();
       await engine[Symbol.asyncDispose]();
-      await registry[Symbol.asyncDispose]();
       await rm(home, { recursive: true, force: true });
     },
   };

@@ -19,6 +19,7 @@ export const pushCommand: Command = {
       "kpush --context staging -n tools api:dev web:dev",
       "two images, into the registry in namespace tools",
     ],
+    ["kpush --context staging --context prod web:dev", "one image, into two clusters"],
     ["kpush --dry-run myapp:dev", "what would be sent, layer by layer; sends nothing"],
     ["docker save myapp:dev | kpush -", "an archive, by standard input"],
     ["kubectl set image deploy/web web=$(kpush -q web:dev)", "pushes, and rolls it out"],
@@ -39,7 +40,11 @@ export const pushCommand: Command = {
     ...commonOptions,
   ],
   switches: ["dry-run"],
-  help: { "dry-run": "send nothing, and list what would be sent" },
+  several: ["context"],
+  help: {
+    "dry-run": "send nothing, and list what would be sent",
+    context: "push to this context; may be given again",
+  },
   takesImages: true,
   async run({ words: images, settings }, { context }) {
     if (images.length === 0) {
@@ -47,6 +52,7 @@ export const pushCommand: Command = {
         hint: "kpush myapp:dev pushes one; kpush --help tells more",
       });
     }
+    const { context: one, contexts } = settings;
     const {
       host,
       dockerContext,
@@ -61,16 +67,20 @@ export const pushCommand: Command = {
     } = settings;
     const options = {
       ...clusterSettings(settings),
+      context: contexts.length > 1 ? contexts : one,
       ...{ images, host, dockerContext, name, tags, allTags },
       ...{ platform, force, route, compression, timeout, tellLayers: settings.verbose },
     };
     const outcomes: Outcome[] = settings.dryRun
       ? await (await import("../../push/dry-run.ts")).dryRun(options, context)
       : await (await import("../../push/push.ts")).push(options, context);
-    return outcomes.map((outcome) =>
-      "error" in outcome
-        ? { ...outcome, error: withNearestCommand(outcome.error, outcome.image) }
-        : outcome,
-    );
+    // One error may be that of several outcomes, and stays one.
+    const meant = new Map<unknown, unknown>();
+    return outcomes.map((outcome) => {
+      if (!("error" in outcome)) return outcome;
+      const { error, image } = outcome;
+      if (!meant.has(error)) meant.set(error, withNearestCommand(error, image));
+      return { ...outcome, error: meant.get(error) };
+    });
   },
 };

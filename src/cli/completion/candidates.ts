@@ -1,7 +1,7 @@
 import type { Surroundings } from "../../cluster/types.ts";
 import { plain } from "../../image/text.ts";
 import type { KnownNames, NameSources } from "../../push/known-names.ts";
-import type { Command } from "../command.ts";
+import { isMany, type Command } from "../command.ts";
 import { optionOf, variables, type OptionName } from "../options.ts";
 import { scan, type Scanned } from "./scan.ts";
 
@@ -80,7 +80,7 @@ async function ofOption(
 
 function ofFlags(command: Command, { command: named, given }: Scanned): Candidates {
   const names: OptionName[] = named ? [...command.options] : [...command.options, "version"];
-  const open = names.filter((name) => !given.has(name) || optionOf(name).many);
+  const open = names.filter((name) => !given.has(name) || isMany(name, command));
   return {
     all: open.map((name) => ({
       value: `--${name}`,

@@ -17,7 +17,7 @@ test("nothing given leaves everything open", () => {
   expect(
     settings.map(([, value]): unknown => value).filter((value) => value !== undefined),
   ).toEqual([
-    ...[[], []], // groups and tags
+    ...[[], [], []], // contexts, groups and tags
     ...[false, false, false, false, false, false, false, false, false],
   ]);
 });

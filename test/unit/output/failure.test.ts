@@ -23,7 +23,7 @@ test("an error without a hint has no hint line", () => {
 
 test("where several images were pushed, the image is named", () => {
   const error = new KpushError("IMAGE_NOT_FOUND", "there is no such image");
-  expect(failureText(error, { ...plainly, image: "a:v1" })).toBe(
+  expect(failureText(error, { ...plainly, about: "a:v1" })).toBe(
     "error: a:v1: there is no such image\n",
   );
 });

@@ -79,6 +79,24 @@ test("warnings and new starts are kept", () => {
   ]);
 });
 
+test("several contexts have a registry each, in the order of the images", () => {
+  const json = openJson();
+  const staging = { ...registry, context: "staging", pod: "a" };
+  for (const event of [registry, staging, { ...registry, pod: "b" }]) json.take(event);
+  json.take({ type: "warning", message: "a tag moved", context: "staging" });
+  json.take({ type: "restart", image: "a:v1", reason: "the pod is gone", context: "prod-eu" });
+  const images = [pushed({ context: "staging" }), { image: "b", context: "prod-eu", error: "no" }];
+  expect(json.document({ images })).toMatchObject({
+    images: [{ context: "staging" }, { context: "prod-eu" }],
+    registries: [
+      { context: "staging", pod: "a" },
+      { context: "prod-eu", pod: "b" },
+    ],
+    warnings: [{ context: "staging" }, { context: "prod-eu" }],
+  });
+  expect(json.document({ error: "no" })).not.toHaveProperty("registry");
+});
+
 describe("other commands", () => {
   const uninstall = { context: "prod-eu", namespace: "kpush-system", objects: [] };
 

@@ -109,6 +109,21 @@ test("a failure is told at once only where there are several images", () => {
   expect(lines([failed], { images: ["a:v1", "b:v1"] })).toBe("✖ b:v1      failed\n");
 });
 
+test("where images go to several contexts, each line names its own", () => {
+  const context = "eu";
+  const events: KpushEvent[] = [
+    { ...sending(15e6), context },
+    { type: "warning", message: "a tag moved", context },
+    { type: "failed", image: "myapp:dev", error: new Error("no"), context: "prod" },
+    { type: "done", context, image: pushed({ context }) },
+  ];
+  expect(lines(events, { contexts: [context, "prod"] })).toBe(`\
+warning: eu: a tag moved
+✖ myapp:dev in prod  failed
+✔ myapp:dev in eu    2 of 9 layers sent, 14.2 MB of 312 MB, 3.1 s
+`);
+});
+
 test("a push that takes long shows that it goes on, but not at each write", () => {
   const events = Array.from({ length: 31 }, (_, second) => sending(second * 1e6));
   expect(lines(events)).toBe(`\
