@@ -210,6 +210,27 @@ test.for([
   expect((await runs(home))[0]?.info.spec.interactive).toBe(interactive);
 });
 
+test("two that may ask something take turns at the terminal", async () => {
+  await using server = await apiServer();
+  await using home = await pluginHome(server, { mode: "hang" });
+  await using third = await pluginHome(server);
+  home.surroundings = { ...home.surroundings, pluginStdin: "inherit" };
+  const abort = new AbortController();
+  using first = await home.open({}, {}, abort.signal);
+  const asking = first.request("GET", pods);
+  asking.catch(() => undefined); // awaited below
+  await expect.poll(() => runs(home)).toHaveLength(1);
+  using second = await home.open({}, {}, abort.signal);
+  const waiting = second.request("GET", pods);
+  waiting.catch(() => undefined);
+  using other = await third.open(); // whose plugin takes as long as that of the second would
+  await other.request("GET", pods);
+  expect(await runs(home)).toHaveLength(1);
+  abort.abort(new Error("interrupted"));
+  await expect(asking).rejects.toThrow("interrupted");
+  await expect(waiting).rejects.toThrow("interrupted");
+});
+
 test("without a terminal it reads nothing from stdin", async () => {
   await using server = await apiServer();
   server.token = "read:";

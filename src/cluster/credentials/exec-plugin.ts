@@ -27,11 +27,25 @@ export interface ExecOptions {
  */
 export function execLogin(options: ExecOptions): LoginSource {
   const command = plain(options.exec.command, 200);
+  const { exec, surroundings } = options;
+  const asks = surroundings.pluginStdin === "inherit" && exec.interactiveMode !== "Never";
   return {
     help: `log in again with the tool that ${command} belongs to, and try kubectl get pods`,
     renewable: true,
-    get: () => runPlugin(options),
+    get: () => (asks ? inTurn(surroundings, () => runPlugin(options)) : runPlugin(options)),
   };
+}
+
+/** Of several clusters, plugins that may ask something go one after another: there is one terminal. */
+const turns = new WeakMap<Surroundings, Promise<unknown>>();
+
+function inTurn<T>(surroundings: Surroundings, run: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(surroundings) ?? Promise.resolve()).then(run);
+  turns.set(
+    surroundings,
+    turn.catch(() => undefined),
+  );
+  return turn;
 }
 
 async function runPlugin({ exec, cluster, surroundings, signal }: ExecOptions): Promise<Login> {
