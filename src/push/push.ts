@@ -4,7 +4,7 @@ import { openDestinations } from "./destinations.ts";
 import { pushImage, type PushJob } from "./push-image.ts";
 import { parseRequests } from "./request.ts";
 import { allEnded, pushTo } from "./push-to.ts";
-import { openSources } from "./sources.ts";
+import { openSources, type Source } from "./sources.ts";
 import type { Context, FailedOutcome, ImageOutcome, PushOptions } from "./types.ts";
 
 /**
@@ -34,8 +34,11 @@ export async function eachImage<Outcome extends object>(
   try {
     const requests = options.allTags ? await everyTag(asked, options, inside) : asked;
     await using sources = await openSources(options, requests, inside, destinations.reached);
-    const turns = new Map<string, Promise<unknown>>();
-    const work = { sources: sources.all, lost: destinations.lost, turns, options, started, run };
+    await using shared = destinations.all.length > 1 ? await share(sources.all, inside) : undefined;
+    const work = {
+      ...{ sources: shared?.all ?? sources.all, options, started, run },
+      ...{ lost: destinations.lost, turns: new Map<string, Promise<unknown>>() },
+    };
     return (await allEnded(destinations.all.map((one) => pushTo(one, work)))).flat();
   } catch (error) {
     deadline.signal.throwIfAborted();
@@ -44,4 +47,9 @@ export async function eachImage<Outcome extends object>(
     deadline.stop();
     await destinations[Symbol.asyncDispose]();
   }
+}
+
+async function share(sources: readonly Source[], context: Context) {
+  const { shareExports } = await import("./share-exports.ts");
+  return shareExports(sources, context);
 }

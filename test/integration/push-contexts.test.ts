@@ -1,9 +1,12 @@
-import { writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { push } from "../../src/index.ts";
 import { Interrupted } from "../../src/output/interrupted.ts";
 import type { FakeEngineOptions } from "../fakes/engine.ts";
+import { heldImage } from "../fakes/held.ts";
 import { graphArchive, imageOf, streamOf, tarOf } from "../fakes/image-archives.ts";
 import { startCluster, startWorld, type Cluster } from "../fakes/world.ts";
 
@@ -126,6 +129,32 @@ test("contexts that cannot be reached have an error each", async () => {
   expect(run.stderr).toMatch(/^error: app:v1 in prod: there is no registry in context prod/m);
   expect(run.stderr).toMatch(/^error: app:v1 in nowhere: the kubeconfig has no context "nowhere"/m);
 });
+
+test.for(["graph", "containerd", "podman"] as const)(
+  "%s: where kpush sends the layers, the engine exports the image once, however late a cluster answers",
+  async (kind) => {
+    const large = { names: ["app:v1"], layers: [randomBytes(3 << 20), randomBytes(3 << 20)] };
+    await using two = await twoClusters({ kind, images: [large], reachesHost: false });
+    const directory = join(two.world.home, "temporary");
+    await mkdir(directory);
+    two.world.env["TMPDIR"] = directory;
+    const pushed = new Promise<void>((resolve) => {
+      two.staging.registry.onRequest = (request) => {
+        if (request.method === "PUT" && request.url?.includes("/manifests/")) resolve();
+        return false;
+      };
+    });
+    const { dial } = two.prod.api;
+    two.prod.api.dial = (...to) => pushed.then(() => dial(...to));
+    const run = await two.world.kpush([...both, "app:v1"]);
+    expect(run.stdout).toMatch(/^(localhost:5000\/app:v1@sha256:\w+\n)\1$/);
+    const held = await heldImage(two.staging.registry.url, "app", "v1");
+    expect(held?.diffIds).toHaveLength(2);
+    expect(await heldImage(two.prod.registry.url, "app", "v1")).toEqual(held);
+    expect(two.world.engine.requests.filter((one) => /\/get\b/.test(one))).toHaveLength(1);
+    expect(await readdir(directory)).toEqual([]);
+  },
+);
 
 test("standard input is read once, for both", async () => {
   await using two = await twoClusters();

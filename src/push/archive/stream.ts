@@ -56,17 +56,15 @@ export class ArchiveStream implements AsyncDisposable {
   async read(source: Readable): Promise<void> {
     const { signal, what } = this.#options;
     const stop = () => source.destroy(asError(signal.reason));
-    const failed = (error: unknown) =>
-      signal.aborted
-        ? asError(signal.reason)
-        : new KpushError(
-            "ENGINE_FAILED",
-            `${plain(what, 300)} stopped: ${plain(messageOf(error), 300)}`,
-            {
-              hint: "see the log of the container engine",
-              cause: error,
-            },
-          );
+    const failed = (error: unknown) => {
+      if (signal.aborted) return asError(signal.reason);
+      if (error instanceof KpushError && error.code === "LOCAL_DISK") return error;
+      return new KpushError(
+        "ENGINE_FAILED",
+        `${plain(what, 300)} stopped: ${plain(messageOf(error), 300)}`,
+        { hint: "see the log of the container engine", cause: error },
+      );
+    };
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
     try {
