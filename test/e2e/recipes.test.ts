@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { load as parseYaml } from "js-yaml";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runAction } from "../fakes/run-action.ts";
 import { engines, kubeconfig, kubectlPath, skipUnless, toolPath } from "./support/environment.ts";
 import { load, remove } from "./support/engine.ts";
 import { writeImage } from "./support/images.ts";
@@ -29,7 +30,7 @@ beforeAll(async () => {
   for (const [name, command] of [
     ["kpush", `exec ${node} ${program} "$@"`],
     ["kubectl", `exec ${kubectlPath} --namespace ${namespace} "$@"`],
-    ["npx", 'shift; exec "$@"'],
+    ["npx", 'command=${2%%@*}; shift 2; exec "$command" "$@"'],
   ] as const) {
     await writeFile(join(directory, "bin", name), `#!/bin/sh\n${command}\n`);
     await chmod(join(directory, "bin", name), 0o755);
@@ -163,7 +164,7 @@ test("the command for Tilt, and those of the hooks, leave the reference in a fil
   }
 });
 
-test("a service account with the Role alone pushes in the jobs of GitHub and GitLab", async () => {
+test("a service account with the Role alone pushes in the jobs of GitHub and GitLab, and by the action", async () => {
   const user = { kind: "ServiceAccount", name: "builder", namespace };
   const inNamespace = {
     name: "kpush-e2e-recipes",
@@ -200,6 +201,12 @@ test("a service account with the Role alone pushes in the jobs of GitHub and Git
     );
     expect(await readFile(output, "utf8")).toMatch(/^image=localhost:5000\/myapp:dev@sha256:/);
     await expect(stat(join(directory, "kubeconfig"))).rejects.toThrow("ENOENT");
+
+    const runner = { directory, env: { DOCKER_HOST: engine.host } };
+    const given = { images: image.name, kubeconfig: await readFile(own, "utf8") };
+    const ran = await runAction(runner, given);
+    expect(ran, ran.log).toMatchObject({ failed: false });
+    expect(ran.outputs["reference"]).toMatch(reference);
 
     const { push } = parseYaml(await codeOf("ci.md", "GitLab CI", "yaml")) as {
       push: { script: string[] };

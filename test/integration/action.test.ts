@@ -1,30 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { load } from "js-yaml";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { writeDemoImage } from "../../src/demo/demo-image.ts";
+import { action, runAction } from "../fakes/run-action.ts";
 import { cliCluster, type CliCluster } from "./cli-cluster.ts";
-
-interface Step {
-  id?: string;
-  if?: string;
-  shell: string;
-  env?: Record<string, string>;
-  run: string;
-}
-
-interface Action {
-  inputs: Record<string, { required?: boolean; default?: string }>;
-  outputs: Record<string, { value: string }>;
-  runs: { using: string; steps: Step[] };
-}
 
 const root = join(import.meta.dirname, "../..");
 const readText = (name: string) => readFile(join(root, name), "utf8");
-const action = load(await readText("action.yml")) as Action;
 const { version } = JSON.parse(await readText("package.json")) as { version: string };
 const reference = /^localhost:5000\/hello:v1@sha256:[0-9a-f]{64}$/;
 
@@ -45,57 +27,9 @@ exec '${process.execPath}' '${root}/bin/kpush.js' "$@"
 });
 afterEach(() => cluster[Symbol.asyncDispose]());
 
-/** The expressions of which action.yml makes use, as the runner has them. */
-function valueOf(expression: string, inputs: Record<string, string>): string {
-  const given = /^inputs\.(\w+)( != '')?$/.exec(expression.trim());
-  const value = inputs[given?.[1] ?? ""];
-  if (value === undefined) throw new Error(`no runner knows \${{ ${expression} }}`);
-  return given?.[2] === undefined ? value : String(value !== "");
-}
-
 const fileOf = (name: string) => join(cluster.directory, name);
 
-/** Runs the action's steps one after another, each as a runner on Linux does. */
-async function runAction(given: Record<string, string>) {
-  const defaults = Object.entries(action.inputs).map(([name, input]) => [name, input.default]);
-  const inputs = { ...(Object.fromEntries(defaults) as Record<string, string>), ...given };
-  await writeFile(fileOf("output"), "");
-  const ran = { failed: false, log: "" };
-  for (const step of action.runs.steps) {
-    const wanted = step.if ?? "success()";
-    if (wanted !== "always()" && ran.failed) continue;
-    if (wanted.startsWith("inputs.") && valueOf(wanted, inputs) === "false") continue;
-    const env = Object.entries(step.env ?? {}).map(([name, value]) => [
-      name,
-      value.replace(/\$\{\{(.*?)\}\}/g, (_, expression: string) => valueOf(expression, inputs)),
-    ]);
-    await writeFile(fileOf("step.sh"), step.run);
-    const child = spawn("bash", ["--noprofile", "--norc", "-eo", "pipefail", fileOf("step.sh")], {
-      cwd: cluster.directory,
-      env: {
-        ...{ HOME: cluster.directory, PATH: `${fileOf("bin")}:${process.env["PATH"] ?? ""}` },
-        ...{ CI: "true", GITHUB_ACTION_PATH: root, GITHUB_OUTPUT: fileOf("output") },
-        RUNNER_TEMP: cluster.directory,
-        ...(Object.fromEntries(env) as Record<string, string>),
-      },
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    const ended = once(child, "exit") as Promise<[number | null]>;
-    ran.log += await text(child.stderr);
-    const [status] = await ended;
-    ran.failed ||= status !== 0;
-  }
-  return { ...ran, outputs: await outputs() };
-}
-
-/** The file GITHUB_OUTPUT, by the runner's rules. */
-async function outputs(): Promise<Record<string, string>> {
-  const written = await readFile(fileOf("output"), "utf8");
-  const found = written.matchAll(/^(\w+)(?:=(.*)|<<(\w+)\n([^]*?)\n\3)$/gm);
-  const pairs = [...found].map(([, name, line, , lines]) => [name, line ?? lines]);
-  return Object.fromEntries(pairs) as Record<string, string>;
-}
-
+const run = (given: Record<string, string>) => runAction(cluster, given);
 const kubeconfig = () => readFile(cluster.kubeconfig, "utf8");
 const left = () =>
   stat(fileOf("kpush.kubeconfig")).then(
@@ -105,7 +39,7 @@ const left = () =>
 
 describe("the GitHub Action", () => {
   test("pushes with the kubeconfig it is given, and leaves no trace of it", async () => {
-    const { failed, outputs } = await runAction({
+    const { failed, outputs } = await run({
       images: "./hello.tar",
       kubeconfig: await kubeconfig(),
     });
@@ -119,7 +53,7 @@ describe("the GitHub Action", () => {
   });
 
   test("offers as outputs what its step writes", async () => {
-    const { outputs } = await runAction({
+    const { outputs } = await run({
       images: "./hello.tar",
       kubeconfig: await kubeconfig(),
     });
@@ -130,15 +64,15 @@ describe("the GitHub Action", () => {
 
   test("runs the kpush of its own version, or of the one that is asked for", async () => {
     const given = { images: "./hello.tar", kubeconfig: await kubeconfig() };
-    await runAction(given);
+    await run(given);
     expect(await readFile(fileOf("asked"), "utf8")).toBe(`kpush@${version}\n`);
-    await runAction({ ...given, version: "9.8.7" });
+    await run({ ...given, version: "9.8.7" });
     expect(await readFile(fileOf("asked"), "utf8")).toBe("kpush@9.8.7\n");
   });
 
   test("pushes each line of images, and gives each line of args to kpush", async () => {
     await writeDemoImage({ path: fileOf("again.tar"), name: "again:v1", layerBytes: 1000 });
-    const { outputs } = await runAction({
+    const { outputs } = await run({
       images: "./hello.tar\n\n./again.tar\n",
       args: "--tag=stable\n--timeout=1m\n",
       kubeconfig: await kubeconfig(),
@@ -155,7 +89,7 @@ describe("the GitHub Action", () => {
     expect(step?.env).not.toHaveProperty("KUBECONFIG");
     await mkdir(fileOf(".kube"));
     await writeFile(fileOf(".kube/config"), await kubeconfig());
-    const { failed, outputs } = await runAction({ images: "./hello.tar" });
+    const { failed, outputs } = await run({ images: "./hello.tar" });
     expect(failed).toBe(false);
     expect(outputs["reference"]).toMatch(reference);
   });
@@ -165,7 +99,7 @@ describe("the GitHub Action", () => {
     async (name) => {
       const hostile = `--x"; touch pwned; $(touch pwned) \`touch pwned\` '`;
       const given = { images: "./hello.tar", kubeconfig: await kubeconfig(), [name]: hostile };
-      const ran = await runAction(given);
+      const ran = await run(given);
       await expect(stat(fileOf("pwned"))).rejects.toThrow("ENOENT");
       expect(ran.failed).toBe(name !== "version"); // which the npx here does not look up
       expect(await left()).toBe("gone");
@@ -173,7 +107,7 @@ describe("the GitHub Action", () => {
   );
 
   test("an image that looks like an option is none", async () => {
-    const ran = await runAction({ images: "--help", kubeconfig: await kubeconfig() });
+    const ran = await run({ images: "--help", kubeconfig: await kubeconfig() });
     expect(ran).toMatchObject({ failed: true, outputs: {} });
     expect(ran.log).toContain("--help");
   });
@@ -181,7 +115,7 @@ describe("the GitHub Action", () => {
   test("with an expired token says so, and leaves no kubeconfig behind", async () => {
     const expired = await kubeconfig();
     cluster.apiServer.token = "another";
-    const ran = await runAction({ images: "./hello.tar", kubeconfig: expired });
+    const ran = await run({ images: "./hello.tar", kubeconfig: expired });
     expect(ran).toMatchObject({ failed: true, outputs: {} });
     expect(ran.log).toContain("does not accept the credentials");
     expect(ran.log).toContain("#cluster_unauthorized");

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { apply, kubectl } from "./kubectl.ts";
 
@@ -52,10 +53,19 @@ export async function pulledRegistry(): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => Promise.resolve() };
 }
 
-/** A namespace of its own with a registry that kpush finds by `-n`; all is deleted in the end. */
-export async function registryIn(namespace: string, image: string): Promise<AsyncDisposable> {
+/**
+ * A namespace of its own with a registry that kpush finds by `-n`; all is deleted in the end.
+ *
+ * @param keeps - on a volume claim, and with a secret of its own: the next pod goes on with what one has begun
+ */
+export async function registryIn(
+  namespace: string,
+  image: string,
+  { keeps = false } = {},
+): Promise<AsyncDisposable> {
   await apply([
     { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
+    ...(keeps ? [claim(namespace)] : []),
     {
       apiVersion: "v1",
       kind: "ReplicationController",
@@ -71,12 +81,18 @@ export async function registryIn(namespace: string, image: string): Promise<Asyn
               {
                 name: "registry",
                 image,
+                ...(keeps && { env: [{ name: "REGISTRY_HTTP_SECRET", value: randomUUID() }] }),
                 ports: [{ containerPort: 5000, name: "registry" }],
                 readinessProbe: { httpGet: { path: "/", port: 5000 }, periodSeconds: 1 },
                 volumeMounts: [{ name: "store", mountPath: "/var/lib/registry" }],
               },
             ],
-            volumes: [{ name: "store", emptyDir: {} }],
+            volumes: [
+              {
+                name: "store",
+                ...(keeps ? { persistentVolumeClaim: { claimName: "store" } } : { emptyDir: {} }),
+              },
+            ],
           },
         },
       },
@@ -87,6 +103,13 @@ export async function registryIn(namespace: string, image: string): Promise<Asyn
     async [Symbol.asyncDispose]() {
       await kubectl(["delete", "namespace", namespace, "--wait=false"]);
     },
+  };
+}
+
+function claim(namespace: string): object {
+  return {
+    ...{ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "store", namespace } },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
   };
 }
 

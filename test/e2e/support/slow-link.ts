@@ -8,6 +8,8 @@ export interface SlowLink extends AsyncDisposable {
   readonly kubeconfig: string;
   /** Bytes that went to the cluster. */
   readonly sent: number;
+  /** Resolves as soon as that many bytes went to the cluster. */
+  passed(bytes: number): Promise<void>;
 }
 
 /** How much passes at once: a hundredth of a second's worth, as a queue of a router holds. */
@@ -26,10 +28,12 @@ export async function slowLink(rate: number, roundTrip = 0): Promise<SlowLink> {
   const { hostname, port } = new URL(cluster.server);
   const sockets = new Set<Socket>();
   const passed = { up: 0, down: 0 };
+  const waiting = new Set<() => void>();
 
   const pass = (from: Socket, to: Socket, direction: keyof typeof passed) => {
     from.on("data", (data: Buffer) => {
       passed[direction] += data.length;
+      for (const check of waiting) check();
       from.pause();
       if (roundTrip > 0) {
         void Promise.all([wait(roundTrip / 2), turn(direction, data.length)]).then(() => {
@@ -75,6 +79,16 @@ export async function slowLink(rate: number, roundTrip = 0): Promise<SlowLink> {
     get sent() {
       return passed.up;
     },
+    passed: (bytes) =>
+      new Promise((resolve) => {
+        const check = () => {
+          if (passed.up < bytes) return;
+          waiting.delete(check);
+          resolve();
+        };
+        waiting.add(check);
+        check();
+      }),
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
