@@ -20,6 +20,10 @@ export interface LayerStep {
 const layerless =
   /^(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b/;
 
+/** Build arguments, `|1 TOKEN=secret`, up to a shell: as their values may have spaces, nothing else tells their end. */
+const buildArguments =
+  /^(?:RUN )?\|\d+ .*?(?= (?:\/\S*\/)?(?:ba|da|a|k|z)?sh (?:-\S+ (?:pipefail )?)*?-[a-z]*c )/;
+
 /**
  * A build step as its author wrote it: without what builders put around it, build arguments (which may be
  * secrets) and what steers a terminal. Undefined where nothing is left.
@@ -29,7 +33,10 @@ export function stepOf(createdBy: unknown): string | undefined {
   const step = plain(createdBy)
     .replace(/ # buildkit$/, "")
     .replace(/^\/bin\/sh -c #\(nop\)\s*/, "")
-    .replace(/^(?:RUN )?(?:\|\d+ .*?)?\/bin\/sh -c /, "RUN ")
+    .replace(buildArguments, "RUN")
+    // A command in the exec form, or one of a shell that nobody knows.
+    .replace(/^(?:RUN )?\|\d+ .*$/, "RUN …")
+    .replace(/^(?:RUN )?\/bin\/sh -c /, "RUN ")
     .replace(/ {2,}/g, " ")
     .trim();
   return step === "" ? undefined : step;

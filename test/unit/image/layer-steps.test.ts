@@ -9,6 +9,13 @@ test.for([
   ["/bin/sh -c apk add curl", "RUN apk add curl"],
   ["|2 TOKEN=secret B=2 /bin/sh -c make", "RUN make"],
   ["RUN |1 TOKEN=secret /bin/sh -c make all # buildkit", "RUN make all"],
+  [
+    "RUN |1 TOKEN=secret /bin/bash -o pipefail -c make # buildkit",
+    "RUN /bin/bash -o pipefail -c make",
+  ],
+  ["|1 TOKEN=a secret /bin/ash -eo pipefail -c make", "RUN /bin/ash -eo pipefail -c make"],
+  ["RUN |1 TOKEN=secret make all # buildkit", "RUN …"],
+  ["RUN |1 TOKEN=secret powershell -Command make", "RUN …"],
   ["/bin/sh -c a \t&& b", "RUN a && b"],
   ["RUN /bin/bash -c make # buildkit", "RUN /bin/bash -c make"],
   ["COPY \u001b[31m\u202ered\u0007 /", "COPY [31mred /"],
