@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { arch, constants, homedir, release } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -123,8 +124,15 @@ async function ask(question: string, signal: AbortSignal): Promise<string> {
   // Not a terminal of its own: in raw mode Ctrl-C would be a key and not a signal.
   const { stdin: input, stderr: output } = process;
   const lines = createInterface({ input, output, terminal: false });
+  // At Ctrl-D the question would wait for ever; nothing is said by it, as by a bare Enter.
+  const ended = once(lines, "close").then(() => undefined);
   try {
-    return await lines.question(question, { signal });
+    const answer = await Promise.race([lines.question(question, { signal }), ended]);
+    if (answer === undefined) output.write("\n");
+    return answer ?? "";
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     lines.close();
   }
