@@ -51,7 +51,8 @@ export function lineReporter(
       if (line !== undefined) {
         stderr.write(line);
         last = now();
-      } else if (event.type === "layer" && now() - last >= every.push) {
+      } else if (event.type === "layer" || event.type === "bytes") {
+        if (now() - last < every.push) return;
         for (const image of progress.images(now())) running(image.image, imageText(image));
       } else if (event.type === "progress") ticker ??= setInterval(look, every.look);
     },

@@ -132,6 +132,13 @@ test("a push that takes long shows that it goes on, but not at each write", () =
 `);
 });
 
+test("so does one of an engine that tells nothing of its layers", () => {
+  const events = Array.from({ length: 16 }, (_, second): KpushEvent => {
+    return { type: "bytes", image: "myapp:dev", sentBytes: second * 1e6 };
+  });
+  expect(lines(events)).toBe("• myapp:dev  15.0 MB sent  1.0 MB/s\n");
+});
+
 test("-v shows choices, phases and requests with the time since the start", () => {
   const debug: KpushEvent = { type: "debug", message: "HEAD /v2/myapp/manifests/dev 200" };
   expect(lines([plan, debug], { verbose: true })).toBe(`\
