@@ -1,6 +1,6 @@
 import { count, formatBytes, formatPercent, formatRate, formatTimeLeft } from "./format.ts";
 import type { ImageProgress, LayerProgress, Progress } from "./progress.ts";
-import { pad, truncate, widthOf } from "./width.ts";
+import { pad, shorten, truncate, widthOf } from "./width.ts";
 
 export interface LiveSize {
   /** Columns that a line may take; longer ones are cut. */
@@ -23,7 +23,7 @@ export function liveLines(progress: Progress, now: number, { columns, rows }: Li
   const more = images.length - shown.length;
   const most = more > 0 ? 0 : Math.floor((rows - shown.length) / shown.length);
   const lines = shown.flatMap((image) => [
-    `${pad(truncate(image.image, label), label)}  ${imageText(image)}`,
+    `${pad(shorten(image.image, label), label)}  ${imageText(image)}`,
     ...layerLines(image.layers, most),
   ]);
   if (more > 0)

@@ -30,7 +30,7 @@ export interface Progress {
   take(event: KpushEvent, now: number): void;
   /** Images in the order in which they began; those that ended are not among them. */
   images(now: number): ImageProgress[];
-  /** What happens now beside the images, e.g. `finding the registry`. */
+  /** What happens now beside the images, e.g. `finding the registry`; of several contexts with their names. */
   phase(): string | undefined;
   /** How far other things are, by their labels, in the order in which they began. */
   waits(): ReadonlyMap<string, string>;
@@ -49,7 +49,8 @@ type OfImage = KpushEvent & { image: string };
 export function openProgress(): Progress {
   const entries = new Map<string, Entry>();
   const waits = new Map<string, string>();
-  let phase: string | undefined;
+  /** By the contexts that they concern. */
+  const phases = new Map<string | undefined, string>();
   const begin = (event: OfImage) => {
     const entry = { layers: new Map<string, LayerProgress>(), meter: openRateMeter(), bytes: 0 };
     entries.set(imageLabel(event), entry);
@@ -60,7 +61,8 @@ export function openProgress(): Progress {
     take(event, now) {
       switch (event.type) {
         case "phase":
-          phase = event.text;
+          phases.delete(event.context);
+          phases.set(event.context, event.text);
           waits.clear(); // they belong to what was before
           break;
         case "progress":
@@ -68,7 +70,7 @@ export function openProgress(): Progress {
           break;
         case "step":
           waits.delete(event.label);
-          phase = undefined;
+          phases.delete(event.context);
           break;
         case "plan":
         case "restart":
@@ -92,10 +94,11 @@ export function openProgress(): Progress {
           break;
         case "failed":
           entries.delete(imageLabel(event));
+          if (event.context !== undefined) phases.delete(event.context);
           break;
         case "registry":
         case "object":
-          phase = undefined; // found, or gone on to
+          phases.delete(phases.has(event.context) ? event.context : undefined); // found, or gone on to
           break;
         case "engine":
         case "warning":
@@ -104,9 +107,17 @@ export function openProgress(): Progress {
       }
     },
     images: (now) => [...entries].map(([image, entry]) => summarize(image, entry, now)),
-    phase: () => phase,
+    phase: () => phaseText(phases),
     waits: () => waits,
   };
+}
+
+/** The last one, with all the contexts that are as far. */
+function phaseText(phases: ReadonlyMap<string | undefined, string>): string | undefined {
+  const last = [...phases.values()].at(-1);
+  const alike = [...phases].filter(([, text]) => text === last);
+  const names = alike.flatMap(([context]) => context ?? []).join(", ");
+  return names === "" ? last : `${names}: ${last}`;
 }
 
 function summarize(image: string, { layers, meter, bytes }: Entry, now: number): ImageProgress {

@@ -33,6 +33,21 @@ export function truncate(text: string, columns: number): string {
   return `${kept.trimEnd()}…`;
 }
 
+/** Cuts a name to so many columns, in its middle: what sets it off from others may stand at either end. */
+export function shorten(name: string, columns: number): string {
+  if (columns <= 0) return "";
+  if (widthOf(name) <= columns) return name;
+  const start = truncate(name, Math.ceil(columns / 2));
+  let end = "";
+  let width = widthOf(start);
+  for (const character of Array.from(name).reverse()) {
+    width += widthOfCharacter(character);
+    if (width > columns) break;
+    end = character + end;
+  }
+  return start + end.trimStart();
+}
+
 /** Fills up with spaces to so many columns; a longer text stays as it is. */
 export function pad(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - widthOf(text)));

@@ -4,6 +4,7 @@ import type { KpushEvent, LayerState } from "../../../src/events.ts";
 import { liveLines } from "../../../src/output/live.ts";
 import { openProgress } from "../../../src/output/progress.ts";
 import { widthOf } from "../../../src/output/width.ts";
+import { registry } from "./events.ts";
 
 const plan = (image: string): KpushEvent => ({ type: "plan", image, route: "direct", reason: "" });
 
@@ -28,6 +29,18 @@ test("before there is an image, what is being done is shown", () => {
   expect(draw([{ type: "phase", text: "finding the registry" }])).toEqual([
     "finding the registry …",
   ]);
+});
+
+test("of several contexts those are named that are still waited for", () => {
+  const phase = (context: string): KpushEvent => {
+    return { type: "phase", text: "finding the registry", context };
+  };
+  const begun = [phase("staging"), phase("prod"), phase("test")];
+  const found: KpushEvent = { ...registry, context: "staging" };
+  const lost: KpushEvent = { type: "failed", image: "a:1", error: undefined, context: "prod" };
+  expect(draw(begun)).toEqual(["staging, prod, test: finding the registry …"]);
+  expect(draw([...begun, found])).toEqual(["prod, test: finding the registry …"]);
+  expect(draw([...begun, found, lost])).toEqual(["test: finding the registry …"]);
 });
 
 test("an image without layers yet is being prepared", () => {
@@ -101,9 +114,17 @@ test("a long name is cut before the numbers are", () => {
   const image = "registry.example.com/team/application:v1";
   const events = [plan(image), layer("a", "sending", 1_000_000, 4_000_000, image)];
   expect(draw(events, { columns: 40, rows: 5 })).toEqual([
-    "registry.exampl…  25 %  1.0 MB of 4.0 MB",
+    "registr…ation:v1  25 %  1.0 MB of 4.0 MB",
   ]);
-  expect(draw(events, { columns: 17, rows: 5 })).toEqual(["registr…  25 %…"]);
+  expect(draw(events, { columns: 17, rows: 5 })).toEqual(["reg…n:v1  25 %…"]);
+});
+
+test("long names that differ at their ends can be told from one another", () => {
+  const context = (name: string) => `arn:aws:eks:eu-central-1:123456789012:cluster/${name}`;
+  const events = ["staging", "prod"].map((name) => ({ ...plan("app:v1"), context: context(name) }));
+  const [staging, prod] = draw(events, { columns: 57, rows: 5 });
+  expect(staging).toMatch(/^app:v1.*….*staging {2}preparing$/);
+  expect(prod).toMatch(/^app:v1.*….*prod {2}preparing$/);
 });
 
 test("more images than there is room for are counted", () => {

@@ -79,7 +79,7 @@ test.for([20, 10, 3, 1])("nothing wraps in %d columns", async (columns) => {
     using reporter = open(terminal);
     reporter.report(plan);
     reporter.report(sending);
-    await terminal.shows(columns > 3 ? /^\S myapp/ : /^\S/);
+    await terminal.shows(columns > 3 ? /^\S mya/ : /^\S/);
     for (const line of terminal.screen().split("\n")) expect(line.length).toBeLessThan(columns + 1);
   }
   expect(terminal.screen()).toBe("");
