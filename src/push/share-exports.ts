@@ -1,6 +1,6 @@
 import { statfs } from "node:fs/promises";
-import { Readable } from "node:stream";
-import type { Engine, LocalImage } from "../engine/types.ts";
+import type { Readable } from "node:stream";
+import type { Engine } from "../engine/types.ts";
 import { GrowingFile } from "./archive/growing-file.ts";
 import type { Source } from "./sources.ts";
 import type { Context } from "./types.ts";
@@ -16,21 +16,31 @@ export interface SharedSources extends AsyncDisposable {
 /**
  * The sources for pushes to several clusters: what is exported for one of them serves the others, whenever
  * they come. An export goes to a temporary file, from which each reads at its own pace while it is being written;
- * where there is no room for it, each has the engine export the image anew.
+ * where there is no room for it, or it broke, each has the engine export the image anew.
  */
 export function shareExports(sources: readonly Source[], context: Context): SharedSources {
-  const exports = new Map<string, Promise<GrowingFile>>();
+  const exports = new Map<string, Promise<GrowingFile | undefined>>();
+  const begun: Promise<GrowingFile | undefined>[] = [];
+  const room = openRoom(context);
   const all = sources.map((source): Source => {
     if (source.kind !== "engine") return source;
     const { engine, local } = source;
+    const keep = async (name: string, platform: string | undefined) => {
+      if (!(await room.take(local.size))) return undefined;
+      const content = await engine.export(name, platform);
+      return GrowingFile.open(content, context.surroundings.env["TMPDIR"]);
+    };
     const share = async (name: string, platform?: string): Promise<Readable> => {
       const key = JSON.stringify([name, platform]);
       const known = exports.get(key);
-      if (!known && !(await hasRoom(local, context))) return engine.export(name, platform);
-      const file = exports.get(key) ?? begin(engine, name, platform, context);
-      exports.set(key, file);
-      file.catch(() => exports.delete(key)); // whoever comes next may try again
-      return (await file).open();
+      const file = known ?? keep(name, platform);
+      if (!known) {
+        exports.set(key, file);
+        begun.push(file);
+        // Whoever comes next may try again.
+        file.then((one) => one?.filled).catch(() => exports.delete(key));
+      }
+      return (await file)?.open() ?? engine.export(name, platform);
     };
     // Its getters tell what the engine said last.
     return { ...source, engine: Object.create(engine, { export: { value: share } }) as Engine };
@@ -38,30 +48,31 @@ export function shareExports(sources: readonly Source[], context: Context): Shar
   return {
     all,
     async [Symbol.asyncDispose]() {
-      for (const file of exports.values())
-        await file.then((one) => one[Symbol.asyncDispose]()).catch(() => undefined);
+      for (const file of begun)
+        await file.then((one) => one?.[Symbol.asyncDispose]()).catch(() => undefined);
     },
   };
 }
 
-async function begin(
-  engine: Engine,
-  name: string,
-  platform: string | undefined,
-  { surroundings }: Context,
-): Promise<GrowingFile> {
-  const content = await engine.export(name, platform);
-  return GrowingFile.open(content, surroundings.env["TMPDIR"]);
-}
-
-async function hasRoom({ size }: LocalImage, { surroundings, report }: Context): Promise<boolean> {
+/** The space for temporary files, as it is at first: exports that begin together must find room beside one another. */
+function openRoom({ surroundings, report }: Context) {
   const where = surroundings.env["TMPDIR"] ?? "/var/tmp";
-  const free = await statfs(where).then(
-    ({ bavail, bsize }) => bavail * bsize,
-    () => Infinity, // the file itself will tell
-  );
-  if (size <= free * shareOfDisk) return true;
-  const message = `${where} has no room for the export: each context has the engine export it anew`;
-  report({ type: "debug", message });
-  return false;
+  let free: Promise<number> | undefined;
+  let taken = 0;
+  return {
+    async take(size: number): Promise<boolean> {
+      free ??= statfs(where).then(
+        ({ bavail, bsize }) => bavail * bsize,
+        () => Infinity, // the file itself will tell
+      );
+      const most = (await free) * shareOfDisk;
+      if (taken + size <= most) {
+        taken += size;
+        return true;
+      }
+      const message = `${where} has no room for the export: each context has the engine export it anew`;
+      report({ type: "debug", message });
+      return false;
+    },
+  };
 }

@@ -5,52 +5,13 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { push } from "../../src/index.ts";
 import { Interrupted } from "../../src/output/interrupted.ts";
-import type { FakeEngineOptions } from "../fakes/engine.ts";
 import { heldImage } from "../fakes/held.ts";
 import { graphArchive, imageOf, streamOf, tarOf } from "../fakes/image-archives.ts";
-import { startCluster, startWorld, type Cluster } from "../fakes/world.ts";
+import { twoClusters } from "../fakes/two-clusters.ts";
 
 const app = { names: ["app:v1"], layers: ["one", "two"] };
 const web = { names: ["web:v1"], layers: ["three"] };
 const both = ["--context", "staging", "--context", "prod"];
-
-interface Kubeconfig {
-  contexts: { name: string }[];
-  clusters: object[];
-  users: object[];
-}
-
-/** A world with two clusters, `staging` and `prod`; the current context is neither of them. */
-async function twoClusters(options: FakeEngineOptions = {}) {
-  const world = await startWorld(options);
-  const staging = await startCluster("staging", "registry-of-staging");
-  const prod = await startCluster("prod", "registry-of-prod");
-  const configs = [world, staging, prod].map(
-    ({ api }) => JSON.parse(api.kubeconfig()) as Kubeconfig,
-  );
-  const merged = {
-    ...configs[0],
-    contexts: configs.flatMap(({ contexts }) => contexts),
-    clusters: configs.flatMap(({ clusters }) => clusters),
-    users: configs.flatMap(({ users }) => users),
-  };
-  await writeFile(world.kubeconfig, JSON.stringify(merged));
-  return {
-    ...{ world, staging, prod, merged },
-    /** What the registries hold under a name, in the order of the contexts. */
-    digests: (place: string) =>
-      Promise.all([staging, prod].map(({ registry }) => digestOf(registry, place))),
-    async [Symbol.asyncDispose]() {
-      for (const one of [world, staging, prod]) await one[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function digestOf({ url }: Cluster["registry"], place: string) {
-  const [repository = "", tag = ""] = place.split(":");
-  const answer = await fetch(`${url}/v2/${repository}/manifests/${tag}`, { method: "HEAD" });
-  return answer.ok ? answer.headers.get("docker-content-digest") : undefined;
-}
 
 test.for(["graph", "containerd", "podman"] as const)(
   "%s: an image goes to each context, a line each, and is asked for once",

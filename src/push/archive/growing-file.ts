@@ -10,7 +10,8 @@ const readSize = 256 * 1024;
 export class GrowingFile implements AsyncDisposable {
   readonly #file: OpenFile;
   readonly #source: Readable;
-  readonly #filled: Promise<void>;
+  /** Resolves when all is there; rejects as the source failed. */
+  readonly filled: Promise<void>;
   #written = 0;
   #ended = false;
   #failure: Error | undefined;
@@ -19,7 +20,8 @@ export class GrowingFile implements AsyncDisposable {
   private constructor(file: OpenFile, source: Readable) {
     this.#file = file;
     this.#source = source;
-    this.#filled = this.#fill();
+    this.filled = this.#fill();
+    this.filled.catch(() => undefined); // whoever reads it sees it
   }
 
   /**
@@ -27,6 +29,7 @@ export class GrowingFile implements AsyncDisposable {
    * @throws KpushError `LOCAL_DISK`
    */
   static async open(source: Readable, directory: string | undefined): Promise<GrowingFile> {
+    source.on("error", () => undefined); // it may break before it is read, which tells of it too
     try {
       return new GrowingFile(await openTemporaryFile(directory), source);
     } catch (error) {
@@ -42,7 +45,7 @@ export class GrowingFile implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#source.destroy(new Error("nobody reads it any longer"));
-    await this.#filled;
+    await this.filled.catch(() => undefined);
     await this.#file[Symbol.asyncDispose]();
   }
 
@@ -59,8 +62,10 @@ export class GrowingFile implements AsyncDisposable {
       this.#ended = true;
     } catch (error) {
       this.#failure = asError(error);
+      throw this.#failure;
+    } finally {
+      this.#notify();
     }
-    this.#notify();
   }
 
   async *#read(): AsyncGenerator<Buffer> {
