@@ -26,6 +26,19 @@ export function openDeadline(outer: AbortSignal, timeout: number | undefined): D
   };
 }
 
+/**
+ * What a part of the push failed by: where the time was up, that.
+ *
+ * @param signal - of a {@link Deadline}
+ * @throws its reason where the whole was ended by something else: there is nobody to tell of parts
+ */
+export function causeOf(error: unknown, signal: AbortSignal): unknown {
+  const reason: unknown = signal.reason;
+  const isLate = reason instanceof KpushError && reason.code === "TIMEOUT";
+  if (!isLate) signal.throwIfAborted();
+  return isLate ? reason : error;
+}
+
 function timedOut(timeout: number): KpushError {
   return new KpushError("TIMEOUT", `the push did not end within ${timeout / 1000} s`, {
     hint: "raise --timeout, or see with -v what takes so long",

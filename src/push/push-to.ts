@@ -1,4 +1,5 @@
 import type { OpenArchive } from "./archive/source.ts";
+import { causeOf } from "./deadline.ts";
 import type { Destination } from "./destinations.ts";
 import { openListening } from "./listening.ts";
 import type { PushJob } from "./push-image.ts";
@@ -24,7 +25,7 @@ export interface Work<Outcome> {
  * Does the work at one destination; the outcomes stand in the order of the sources.
  *
  * @throws KpushError what concerns every image, where it is the only destination; else all outcomes have
- *   it. When the signal is aborted, its reason.
+ *   it. When the signal is aborted, its reason, but for a time limit: what was pushed until then is told.
  */
 export async function pushTo<Outcome extends object>(
   destination: Destination,
@@ -50,9 +51,9 @@ export async function pushTo<Outcome extends object>(
     );
     return await turn;
   } catch (error) {
-    context.signal.throwIfAborted();
-    if (name === undefined) throw error;
-    return work.sources.map(({ request }) => fail(request.image, error));
+    const cause = causeOf(error, context.signal);
+    if (name === undefined) throw cause;
+    return work.sources.map(({ request }) => fail(request.image, cause));
   }
 }
 
@@ -72,8 +73,7 @@ async function pushInto<Outcome extends object>(
       const outcome = await run({ source, target, options, session, listening, started, context });
       return name === undefined ? outcome : { ...outcome, context: name };
     } catch (error) {
-      context.signal.throwIfAborted();
-      return fail(source.request.image, error);
+      return fail(source.request.image, causeOf(error, context.signal));
     }
   };
   return await allEnded(inLine(claims, runOne));

@@ -39,7 +39,9 @@ export async function eachImage<Outcome extends object>(
       ...{ sources: shared?.all ?? sources.all, options, started, run },
       ...{ lost: destinations.lost, turns: new Map<string, Promise<unknown>>() },
     };
-    return (await allEnded(destinations.all.map((one) => pushTo(one, work)))).flat();
+    const outcomes = (await allEnded(destinations.all.map((one) => pushTo(one, work)))).flat();
+    if (outcomes.every((outcome) => "error" in outcome)) deadline.signal.throwIfAborted();
+    return outcomes;
   } catch (error) {
     deadline.signal.throwIfAborted();
     throw error;

@@ -61,3 +61,14 @@ test("exports that have no room beside one another are not all kept", async () =
   expect(run).toMatchObject({ code: 0 });
   expect(two.world.engine.requests.filter(isExport)).toHaveLength(3);
 });
+
+test("a time limit that one context does not keep takes no reference from the other", async () => {
+  await using two = await twoClusters({ images: [large("app:v1")] });
+  await two.world.kpush(["--context", "staging", "app:v1"]);
+  two.prod.api.dial = () => new Promise(() => undefined); // never answers
+  const args = [...both, "--timeout", "3s", "app:v1"];
+  const run = await two.world.kpush(args);
+  expect(run.stdout).toMatch(/^localhost:5000\/app:v1@sha256:\w+\n$/);
+  expect(run.stderr).toMatch(/^error: app:v1 in prod: the push did not end within 3 s$/m);
+  expect(run.code).toBe(5);
+});
