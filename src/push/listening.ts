@@ -35,7 +35,7 @@ export function openListening(
   const served = new Map<string, { answer: LocalAnswer; ended: Promise<void> }>();
   const local = (path: string) => {
     for (const [repository, { answer }] of served)
-      if (/^\/(?:blobs|manifests)\//.test(afterPrefix(path, `/v2/${repository}`))) return answer;
+      if (ownPath.test(afterPrefix(path, `/v2/${repository}`))) return answer;
     return undefined;
   };
 
@@ -90,6 +90,9 @@ export function openListening(
     },
   };
 }
+
+/** What follows a repository's name. Of `app/blobs` and `app/manifests` it is longer, seen from `app`. */
+const ownPath = /^\/(?:blobs\/uploads\/[^/]*|blobs\/[^/]+:[^/]+|manifests\/[^/]+)$/;
 
 function afterPrefix(text: string, prefix: string): string {
   return text.startsWith(prefix) ? text.slice(prefix.length) : "";

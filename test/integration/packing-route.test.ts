@@ -105,3 +105,23 @@ test("two images of one repository take turns, and each gets its own tag", async
     expect(run.stdout.split("\n")[at]).toBe(`localhost:5000/app:${tag}@${digest}`);
   }
 });
+
+test.for(["app/manifests", "app/blobs"])(
+  "%s, beside app, is not taken for a path of it",
+  async (name) => {
+    const both = (of: typeof packed, tag: string) => [
+      { ...of, names: [`app:${tag}`] },
+      { ...of, names: [`${name}:${tag}`], layers: [...of.layers, "other".repeat(5000)] },
+    ];
+    await using world = await startWorld({
+      kind: "containerd",
+      images: [...both(packed, "v1"), ...both(rebuilt, "v2")],
+    });
+    const first = ["app:v1", `${name}:v1`, "--route", "direct", "--compression", "gzip"];
+    expect(await world.kpush(first)).toMatchObject({ code: 0 });
+    const run = await world.kpush(["app:v2", `${name}:v2`, "--compression", "gzip"]);
+    expect(run).toMatchObject({ code: 0 });
+    const { config } = await served(world, "v2");
+    expect(config.digest).toBe(world.engine.images[2]?.config.digest);
+  },
+);
