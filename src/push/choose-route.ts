@@ -45,10 +45,23 @@ export function openKnowledge(
     await registry.ping();
     return Math.min(took, performance.now() - started);
   };
-  const measureOnce = () => (roundTrip ??= measure());
+  const measureOnce = () => {
+    // Whoever starts over after a lost connection measures anew.
+    roundTrip ??= measure().catch((error: unknown) => {
+      roundTrip = undefined;
+      throw error;
+    });
+    return roundTrip;
+  };
   return {
     cache: openKnownCache(context.surroundings, `${cluster.server} ${pod.namespace} ${pod.kind}`),
-    known: () => (layers ??= ask()),
+    known() {
+      layers ??= ask().catch((error: unknown) => {
+        layers = undefined;
+        throw error;
+      });
+      return layers;
+    },
     roundTrip: measureOnce,
     async isFar() {
       if (took < far) return false;

@@ -2,8 +2,14 @@ import * as zlib from "node:zlib";
 import type { BlockCoder } from "./blocks.ts";
 
 const KiB = 1024;
-/** How far deflate looks back. */
-const window = 32 * KiB;
+/** Of the tables: the largest are quicker by a tenth, for 128 KiB more (M). */
+const memLevel = 9;
+
+/**
+ * How far deflate looks back, as a power of two. The quickest level is there for speed: with tables that stay in a
+ * core's own cache it is quicker by a sixth, and packs by a twentieth less (M).
+ */
+const windowBitsOf = (level: number): number => (level === 1 ? 13 : 15);
 
 /**
  * One gzip member (RFC 1952) of blocks that each end on a byte (Z_SYNC_FLUSH) and begin with what came
@@ -12,6 +18,7 @@ const window = 32 * KiB;
 export function gzipCoder(level: number): BlockCoder {
   let crc = 0;
   let size = 0;
+  const windowBits = windowBitsOf(level);
   return {
     blockSize: 512 * KiB,
     // No name, no time, no system: nothing that would differ tomorrow.
@@ -20,10 +27,10 @@ export function gzipCoder(level: number): BlockCoder {
       crc = zlib.crc32(bytes, crc);
       size += bytes.length;
       const options = {
-        level,
+        ...{ level, memLevel, windowBits },
         chunkSize: 256 * KiB,
         finishFlush: zlib.constants.Z_SYNC_FLUSH,
-        ...(before.length > 0 && { dictionary: before.subarray(-window) }),
+        ...(before.length > 0 && { dictionary: before.subarray(-(2 ** windowBits)) }),
       };
       return new Promise((resolve, reject) => {
         zlib.deflateRaw(bytes, options, (error, packed) => {

@@ -2,11 +2,16 @@ import { Readable } from "node:stream";
 import { KpushError } from "../../errors.ts";
 import type { ArchiveEntry } from "../../image/archive-index.ts";
 
+/** Given up, the body can be read to its end by others. */
+export interface BodyEntry extends ArchiveEntry {
+  giveUp(): Promise<void>;
+}
+
 /**
  * The body of a request as a file that can be read once, from its beginning: an engine sends a layer, and
  * does not send it again.
  */
-export function bodyEntry(body: Readable, size: number, digest: string): ArchiveEntry {
+export function bodyEntry(body: Readable, size: number, digest: string): BodyEntry {
   const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterableIterator<Buffer>;
   const seen: Buffer[] = [];
   let opened = false;
@@ -31,6 +36,9 @@ export function bodyEntry(body: Readable, size: number, digest: string): Archive
       if (opened || offset > 0) throw sentOnce(digest);
       opened = true;
       return Readable.from(all(), { objectMode: false });
+    },
+    async giveUp() {
+      await chunks.return?.();
     },
   };
 }

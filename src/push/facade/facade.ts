@@ -121,8 +121,13 @@ async function take(
   }
   const size = Number(length);
   const kind = layers.has(digest) ? "layer" : "config";
-  await uploads.send({ digest, size, kind, entry: bodyEntry(request, size, digest) });
-  request.resume(); // of one that has come by another way meanwhile
+  const entry = bodyEntry(request, size, digest);
+  try {
+    await uploads.send({ digest, size, kind, entry });
+  } finally {
+    await entry.giveUp();
+    request.resume(); // of one that has come by another way meanwhile, or was refused
+  }
   const location = `/v2/${repository}/blobs/${digest}`;
   response.writeHead(201, { location, "docker-content-digest": digest }).end();
 }
