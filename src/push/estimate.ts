@@ -1,4 +1,5 @@
 import type { ImageStore } from "../engine/types.ts";
+import { far } from "./direct/packer.ts";
 
 /** What an image's push comes to, as far as it can be known before. */
 export interface Work {
@@ -26,6 +27,8 @@ const MB = 1_000_000;
 const speeds = {
   /** Export: all of the image, whatever is missing. */
   export: { graph: 180 * MB, containerd: 85 * MB, podman: 100 * MB },
+  /** The same for each core, which packing wants as well. */
+  exportCore: { graph: 130 * MB, containerd: 50 * MB, podman: 80 * MB },
   /** Engines that compress while they push: dockerd on one core, Podman on all of them. */
   enginePack: { graph: 33 * MB, podman: 60 * MB },
   /** kpush's own packing, for each core: near with the quickest level, far with the usual one. */
@@ -39,7 +42,7 @@ const packingThreads = 4;
 
 /** Of layers, when they are compressed. */
 const packedPart = 0.45;
-/** Bytes that are under way in a round trip, which bounds a far link. */
+/** Bytes that are under way in a round trip, which bounds a far link. Near, a round trip tells only how busy machines are. */
 const flight = 0.5 * MB;
 /** Seconds that an engine takes to begin. */
 const engineStart = 0.3;
@@ -48,7 +51,8 @@ const engineStart = 0.3;
 export function estimate(work: Work): { daemon: number; direct: number } {
   const { store, bytes, layers, missing, missingForEngine, compressed, roundTrip, cores } = work;
   const share = bytes / Math.max(1, layers);
-  const link = Math.min(speeds.link, flight / Math.max(0.001, roundTrip / 1000));
+  const isNear = roundTrip < far;
+  const link = isNear ? speeds.link : Math.min(speeds.link, flight / (roundTrip / 1000));
 
   const own = share * missingForEngine;
   const daemon =
@@ -57,11 +61,16 @@ export function estimate(work: Work): { daemon: number; direct: number } {
       : Math.max(own / speeds.enginePack[store], (own * packedPart) / link);
 
   const sent = share * missing;
-  const pack =
-    Math.min(cores, packingThreads) * (roundTrip < 15 ? speeds.pack.near : speeds.pack.far);
+  const packCore = isNear ? speeds.pack.near : speeds.pack.far;
+  const pack = Math.min(cores, packingThreads) * packCore;
   const sending = compressed ? sent / link : Math.max(sent / pack, (sent * packedPart) / link);
   const exporting = bytes / speeds.export[store];
+  // The engine and kpush share the cores, as a rule.
+  const computing = (bytes / speeds.exportCore[store] + (compressed ? 0 : sent / packCore)) / cores;
   // A layer of a graph store has no name until all of it is there; meanwhile the one before is sent.
   const waiting = store === "graph" ? exporting / Math.max(1, layers) : 0;
-  return { daemon: engineStart + daemon, direct: waiting + Math.max(exporting, sending) };
+  return {
+    daemon: engineStart + daemon,
+    direct: waiting + Math.max(exporting, sending, computing),
+  };
 }

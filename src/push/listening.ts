@@ -47,6 +47,7 @@ export function openListening(
     const listener = await openListener({
       connect: session.tunnel.connect,
       relay: { agent: session.registry.agent, concurrency: session.concurrency },
+      bulk: (bytes) => session.bulk?.connect(bytes),
       ...{ local, port, report, signal },
     });
     if (listener.port !== port) await state.rememberLocalPort(key, listener.port);

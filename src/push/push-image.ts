@@ -136,7 +136,7 @@ async function sendOnce(
   const { report, signal } = context;
   const { image } = source.request;
   session.tunnel.keepSpares(1);
-  session.tunnel.takeError();
+  session.takeError();
   try {
     if (route === "daemon" && source.kind === "engine") {
       const { listener } = await listening.reach(source.engine);
@@ -152,7 +152,7 @@ async function sendOnce(
         engine: source.engine,
         listener,
         platform: options.platform,
-        because: () => session.tunnel.takeError(),
+        because: () => session.takeError(),
         context,
       });
       return digest;
@@ -161,7 +161,7 @@ async function sendOnce(
     const { digest } = await directRoute({
       source,
       target,
-      registry: session.registry,
+      ...{ registry: session.registry, uploader: session.uploader },
       platform: options.platform,
       report,
       signal,

@@ -1,4 +1,4 @@
-import { explainForbidden } from "../cluster/access-review.ts";
+import { explainForbidden, mayUseProxy } from "../cluster/access-review.ts";
 import { findRegistry, repin } from "../cluster/discovery.ts";
 import { networkError } from "../cluster/network-error.ts";
 import { nodePlatforms } from "../cluster/node-platforms.ts";
@@ -6,7 +6,9 @@ import { openCluster } from "../cluster/open.ts";
 import type { Cluster, ClusterOptions, RegistryOptions, RegistryPod } from "../cluster/types.ts";
 import { registryClient } from "../registry/client.ts";
 import type { RegistryClient } from "../registry/types.ts";
-import type { Tunnel, TunnelTarget } from "../tunnel/types.ts";
+import type { KpushError } from "../errors.ts";
+import type { Tunnel, TunnelOptions, TunnelTarget } from "../tunnel/types.ts";
+import { bulkBytes, openBulkWay, type BulkWay } from "./bulk-way.ts";
 import { openState, type PodGuess } from "./state.ts";
 import type { Context } from "./types.ts";
 import { openWay } from "./ways.ts";
@@ -18,6 +20,12 @@ export interface Session extends AsyncDisposable {
   readonly pod: RegistryPod;
   readonly tunnel: Tunnel;
   readonly registry: RegistryClient;
+  /** Another way for large uploads, where there may be a quicker one. */
+  readonly bulk: BulkWay | undefined;
+  /** For uploads of {@link bulkBytes} and more: by that way where it serves. */
+  readonly uploader: Pick<RegistryClient, "uploadBlob" | "uploadStream">;
+  /** What broke the way to the registry since it was last asked for. */
+  takeError(): KpushError | undefined;
   /** Of the cluster, as far as they were asked for and are told; see {@link nodePlatforms}. Never rejects. */
   readonly nodePlatforms: Promise<readonly string[] | undefined>;
   /** Grows by one each time a lost pod was replaced: what the old one held may be gone. */
@@ -98,16 +106,16 @@ export async function reachRegistry(
     announce(next);
     return next;
   };
-  const open = (first: TunnelTarget) =>
-    openWay(cluster, first, {
-      config: cluster.config,
-      pin: (gone) => pin(first, gone),
-      refreshCredentials: () => cluster.refreshCredentials(),
-      explainForbidden: (target, status) => explainForbidden(cluster, target, status),
-      explainFailure: (error) => networkError(error, cluster.server),
-      report,
-      signal,
-    });
+  const optionsOf = (first: TunnelTarget): TunnelOptions => ({
+    config: cluster.config,
+    pin: (gone) => pin(first, gone),
+    refreshCredentials: () => cluster.refreshCredentials(),
+    explainForbidden: (target, status) => explainForbidden(cluster, target, status),
+    explainFailure: (error) => networkError(error, cluster.server),
+    report,
+    signal,
+  });
+  const open = (first: TunnelTarget) => openWay(cluster, first, optionsOf(first));
 
   // The pod of the last run is most likely that of this one: a socket to it opens while it is looked
   // up, and carries nothing before the look-up has named the same pod. Inside there is nothing to open.
@@ -137,8 +145,20 @@ export async function reachRegistry(
   tunnel.keepSpares(concurrency > 2 ? concurrency : 0);
   const registry = registryClient({ connect: tunnel.connect, signal, report });
   const found = pod;
+  // Far, the link is what holds a push, and to ask for the other way would take two more round trips.
+  const bulk =
+    concurrency > 2 || cluster.inside
+      ? undefined
+      : openBulkWay(optionsOf(found), () => mayUseProxy(cluster, found));
+  const uploader = bulk
+    ? registryClient({
+        connect: async () => (await bulk.connect(bulkBytes)) ?? (await tunnel.connect()),
+        ...{ signal, report },
+      })
+    : registry;
   return {
-    ...{ cluster, tunnel, registry, concurrency, nodePlatforms: nodes },
+    ...{ cluster, tunnel, registry, bulk, uploader, concurrency, nodePlatforms: nodes },
+    takeError: () => tunnel.takeError() ?? bulk?.takeError(),
     get pod() {
       return pod ?? found;
     },
@@ -147,6 +167,8 @@ export async function reachRegistry(
     },
     async [Symbol.asyncDispose]() {
       await registry[Symbol.asyncDispose]();
+      await uploader[Symbol.asyncDispose]();
+      await bulk?.[Symbol.asyncDispose]();
       await tunnel[Symbol.asyncDispose]();
     },
   };

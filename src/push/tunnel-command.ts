@@ -33,6 +33,7 @@ export async function openRegistryTunnel(
     const listener = await openListener({
       connect: session.tunnel.connect,
       relay: { agent: session.registry.agent, concurrency: session.concurrency },
+      bulk: (bytes) => session.bulk?.connect(bytes),
       port: options.port,
       report,
       signal,
@@ -47,7 +48,7 @@ export async function openRegistryTunnel(
     const { port, username, password } = listener;
     return {
       ...{ port, username, password },
-      takeError: () => session.tunnel.takeError(),
+      takeError: () => session.takeError(),
       async [Symbol.asyncDispose]() {
         await listener[Symbol.asyncDispose]();
         await session[Symbol.asyncDispose]();

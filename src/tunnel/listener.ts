@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo, Server, Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { KpushError, messageOf } from "../errors.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Report } from "../events.ts";
@@ -9,7 +10,7 @@ import { plain } from "../image/text.ts";
 import { errorAnswer, hasLogin, readBody, readOpening } from "./gate.ts";
 import { openLocalAnswers, type LocalAnswer, type LocalAnswers } from "./local-answers.ts";
 import { openRelay, type Relay, type RelayOptions } from "./relay.ts";
-import { plainRequest } from "./request-head.ts";
+import { bytesOf, plainRequest } from "./request-head.ts";
 import { splice } from "./splice.ts";
 import type { Connect, Listener } from "./types.ts";
 
@@ -17,6 +18,8 @@ export interface ListenerOptions {
   connect: Connect;
   /** How plain requests share sockets; without it each connection has one of its own. */
   relay?: RelayOptions | undefined;
+  /** Another way for a request that brings so many bytes, where there is one. */
+  bulk?: ((bytes: number) => Promise<Duplex | undefined> | undefined) | undefined;
   /** What answers a path on this machine, in the registry's place, if anything does; needs a relay. */
   local?: ((path: string) => LocalAnswer | undefined) | undefined;
   /** Port to take if it is free; any other serves as well. */
@@ -31,6 +34,7 @@ export interface ListenerOptions {
 }
 
 const username = "kpush";
+const usualLinger = 2_000;
 
 /**
  * Listens on 127.0.0.1 and hands each connection to the registry. Every user of the machine can
@@ -116,7 +120,7 @@ interface Serving extends Omit<ListenerOptions, "local"> {
  */
 async function serve(socket: Socket, serving: Serving): Promise<void> {
   const { password, relaying, local, report } = serving;
-  const { headLimit = 16 * 1024, headTimeout = 10_000, linger = 2_000 } = serving;
+  const { headLimit = 16 * 1024, headTimeout = 10_000, linger = usualLinger } = serving;
   let before: Buffer = Buffer.alloc(0);
   for (let first = true; ; first = false) {
     const opening = await readOpening(socket, before, headLimit, first ? headTimeout : 0);
@@ -136,7 +140,7 @@ async function serve(socket: Socket, serving: Serving): Promise<void> {
     try {
       const request = relaying && plainRequest(head);
       if (!request) {
-        await passAll(socket, read, serving, linger);
+        await passAll(socket, read, bytesOf(head), serving);
         return;
       }
       const got = await readBody(socket, read.subarray(end), request.contentLength);
@@ -159,10 +163,10 @@ async function serve(socket: Socket, serving: Serving): Promise<void> {
 async function passAll(
   socket: Socket,
   read: Buffer,
-  { connect, relay }: Pick<ListenerOptions, "connect" | "relay">,
-  linger: number,
+  bytes: number,
+  { connect, relay, bulk, linger = usualLinger }: Serving,
 ): Promise<void> {
-  const tunnel = relay?.agent.takeIdle() ?? (await connect());
+  const tunnel = (await bulk?.(bytes)) ?? relay?.agent.takeIdle() ?? (await connect());
   if (socket.destroyed) {
     tunnel.destroy();
     return;

@@ -3,7 +3,7 @@ import { duplexPair, type Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { KpushError } from "../errors.ts";
 import { Credentials } from "./credentials.ts";
-import { OpenFailure } from "./failures.ts";
+import { OpenFailure, podOf } from "./failures.ts";
 import { Pin } from "./pin.ts";
 import { askThroughProxy, refusalOf, type ProxyAnswer } from "./proxy-request.ts";
 import type { Tunnel, TunnelOptions, TunnelTarget } from "./types.ts";
@@ -22,12 +22,20 @@ interface Lane {
  * HTTP server in this process, which sends every request on by the proxy, with the rights of the
  * kubeconfig; bodies stream both ways.
  */
-export function openProxyTunnel(options: TunnelOptions): Tunnel {
+export function openProxyTunnel(options: ProxyTunnelOptions): Tunnel {
   return new ProxyTunnel(options);
 }
 
+export interface ProxyTunnelOptions extends TunnelOptions {
+  /**
+   * Fails a stream on an error that does not look like a registry's own: there is another way, and what
+   * stands before an API server may limit what a request carries.
+   */
+  mistrusts?: boolean;
+}
+
 class ProxyTunnel implements Tunnel {
-  readonly #options: TunnelOptions;
+  readonly #options: ProxyTunnelOptions;
   readonly #pin: Pin;
   readonly #credentials: Credentials;
   readonly #server: Server;
@@ -35,7 +43,7 @@ class ProxyTunnel implements Tunnel {
   readonly #abort = () => this.#end(this.#options.signal.reason as Error);
   #firstError: KpushError | undefined;
 
-  constructor(options: TunnelOptions) {
+  constructor(options: ProxyTunnelOptions) {
     this.#options = options;
     this.#pin = new Pin(options.pin);
     this.#credentials = new Credentials(options.refreshCredentials);
@@ -89,9 +97,10 @@ class ProxyTunnel implements Tunnel {
     if (!lane) return;
     const { epoch } = this.#credentials;
     try {
-      const { config } = this.#options;
+      const { config, mistrusts } = this.#options;
       const answer = await askThroughProxy({ config, request, ...lane });
       this.#credentials.accepted(epoch);
+      if (mistrusts && isStranger(answer)) throw stranger(answer);
       await pass(answer, response);
     } catch (error) {
       if (!lane.signal.aborted) await this.#fail(lane, epoch, error);
@@ -115,6 +124,17 @@ class ProxyTunnel implements Tunnel {
   #explain(reason: unknown): KpushError {
     return reason instanceof KpushError ? reason : this.#options.explainFailure(reason);
   }
+}
+
+/** Registries name their API in each answer (Docker's registry API v2, "API version check"). */
+function isStranger({ status, headers, body }: ProxyAnswer): boolean {
+  const named = headers["docker-distribution-api-version"] !== undefined;
+  return status >= 400 && body instanceof Buffer && !named;
+}
+
+function stranger({ status, target }: ProxyAnswer): KpushError {
+  const message = `the proxy to pods answered ${status} for ${podOf(target)}`;
+  return new KpushError("TUNNEL_FAILED", message);
 }
 
 async function pass(answer: ProxyAnswer, response: ServerResponse): Promise<void> {

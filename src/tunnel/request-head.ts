@@ -45,3 +45,8 @@ export function plainRequest(head: string): RequestHead | undefined {
 }
 
 const notPlain = new Set(["transfer-encoding", "expect", "upgrade", "trailer", "te"]);
+
+/** Bytes of the body of a request that says so, else 0. `head` is as for {@link plainRequest}. */
+export function bytesOf(head: string): number {
+  return Number(/^content-length:[ \t]*(\d{1,15})[ \t]*$/im.exec(head)?.[1] ?? "0");
+}

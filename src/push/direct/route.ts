@@ -12,7 +12,7 @@ import type { KnownCache } from "./known-cache.ts";
 import type { KnownLayers } from "./known-layers.ts";
 import { putManifests } from "./manifests.ts";
 import { choosePacker } from "./packer.ts";
-import { Uploads } from "./uploads.ts";
+import { Uploads, type UploadsOptions } from "./uploads.ts";
 
 /** What the direct route reads an image from. `request.image` is how the user wrote it. */
 export type DirectSource = { request: { image: string } } & (
@@ -28,6 +28,8 @@ export interface DirectRoute {
   source: DirectSource;
   target: Target;
   registry: RegistryClient;
+  /** For large blobs; the registry's client unless given. */
+  uploader?: UploadsOptions["uploader"];
   platform: string | undefined;
   report: Report;
   signal: AbortSignal;
@@ -57,12 +59,15 @@ export interface DirectResult extends RouteResult {
  *   `LOCAL_DISK`, `USAGE`, or as the registry client
  */
 export async function directRoute(route: DirectRoute): Promise<DirectResult> {
-  const { source, target, registry, platform, report, signal, directory, known, cache } = route;
+  const { source, target, registry, uploader, platform, report, signal, directory } = route;
+  const { known, cache } = route;
   const { image } = source.request;
   const { compression = { kind: "none" }, roundTrip = 0 } = route;
   const packer = choosePacker(compression, { roundTrip });
   const { repository } = target;
-  using uploads = new Uploads({ registry, repository, image, report, known, cache, packer });
+  using uploads = new Uploads({
+    ...{ registry, uploader, repository, image, report, known, cache, packer },
+  });
   if (source.kind === "archive") {
     const content = await source.archive.content(platform);
     uploads.takeAsPlain(plainLayers(content));

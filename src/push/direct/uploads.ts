@@ -6,6 +6,7 @@ import type { StoredLayer } from "../../image/rewrite.ts";
 import { RegistryProblem } from "../../registry/problem.ts";
 import { Slots } from "../../registry/slots.ts";
 import type { RegistryClient } from "../../registry/types.ts";
+import { bulkBytes } from "../bulk-way.ts";
 import { isCompressible } from "./compressible.ts";
 import type { KnownCache } from "./known-cache.ts";
 import type { KnownLayers } from "./known-layers.ts";
@@ -21,6 +22,8 @@ const atOnce = 3;
 
 export interface UploadsOptions {
   registry: Pick<RegistryClient, "hasBlob" | "mountBlob" | "uploadBlob" | "uploadStream">;
+  /** For blobs of {@link bulkBytes} and more, by whatever way is the best for these. */
+  uploader?: Pick<RegistryClient, "uploadBlob" | "uploadStream"> | undefined;
   repository: string;
   /** The image as the user named it, for the events. */
   image: string;
@@ -117,12 +120,17 @@ export class Uploads implements Disposable {
     }
   }
 
+  #uploader({ size }: ImageBlob): Pick<RegistryClient, "uploadBlob" | "uploadStream"> {
+    const { registry, uploader = registry } = this.#options;
+    return size < bulkBytes ? registry : uploader;
+  }
+
   async #upload(blob: ImageBlob): Promise<StoredLayer> {
-    const { registry, repository } = this.#options;
+    const { repository } = this.#options;
     const { digest, size, entry } = blob;
     const open = (offset: number) => this.#track(() => entry.open(offset));
     try {
-      await registry.uploadBlob(repository, { digest, size, open }, (sent) =>
+      await this.#uploader(blob).uploadBlob(repository, { digest, size, open }, (sent) =>
         this.#progress(blob, sent),
       );
     } catch (error) {
@@ -140,10 +148,13 @@ export class Uploads implements Disposable {
   }
 
   async #pack(blob: ImageBlob, packer: Packer): Promise<StoredLayer> {
-    const { registry, repository, image, report } = this.#options;
+    const { repository, image, report } = this.#options;
     const source = packedLayer(blob, packer, (read) => this.#progress(blob, read));
     const open = (offset: number) => this.#track(() => source.open(offset) as Readable);
-    const { digest, size } = await registry.uploadStream(repository, { ...source, open });
+    const { digest, size } = await this.#uploader(blob).uploadStream(repository, {
+      ...source,
+      open,
+    });
     const message = `${image}: ${blob.digest} packed by ${packer.name}: ${size} of ${blob.size} bytes`;
     report({ type: "debug", message });
     return { digest, size, packing: packer.packing };

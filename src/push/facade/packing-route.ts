@@ -26,11 +26,11 @@ export async function packingRoute(
 ): Promise<RouteResult> {
   const { source, target, session, listening, context } = job;
   const { image } = source.request;
-  const { registry } = session;
+  const { registry, uploader } = session;
   const known = knowledge.known();
   known.catch(() => undefined); // whoever looks for a layer sees it
   using uploads = new Uploads({
-    ...{ registry, repository: target.repository, image, report: context.report },
+    ...{ registry, uploader, repository: target.repository, image, report: context.report },
     ...{ known, cache: knowledge.cache },
     packer: choosePacker(job.compression, { roundTrip: job.link === "far" ? far : 0 }),
   });
@@ -49,7 +49,7 @@ export async function packingRoute(
       target: { ...target, repository },
       engine,
       listener,
-      because: () => session.tunnel.takeError(),
+      because: () => session.takeError(),
       // What passes through the facade tells of each layer.
       context: {
         ...context,

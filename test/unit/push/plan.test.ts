@@ -208,6 +208,7 @@ describe("where the engine could push as well", () => {
     ["overlay2, one new layer on those that kpush packed", "direct", { missing: 1 }],
     ["overlay2, far, where the link is the bottleneck of both", "daemon", { roundTrip: 80 }],
     ["a containerd store, all of 400 MB plain, near", "daemon", { store: "containerd" }],
+    ["the same on machines that are busy", "daemon", { store: "containerd", roundTrip: 12 }],
     ["a containerd store, plain, far", "direct", { store: "containerd", roundTrip: 40 }],
     [
       "a containerd store, compressed, far",
