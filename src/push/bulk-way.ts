@@ -9,8 +9,11 @@ import type { Tunnel, TunnelOptions } from "../tunnel/types.ts";
 
 /** Bytes of a request from which on another way is looked for. */
 export const bulkBytes = 16 * 1024 * 1024;
-/** Milliseconds within which that way must have proven itself; uploads wait for it. */
-const patience = 500;
+
+export interface BulkOptions extends TunnelOptions {
+  /** Milliseconds within which the way must have proven itself (500); uploads wait for it. */
+  patience?: number;
+}
 
 /** A way for uploads of many bytes that costs a near cluster less than a port-forward does. */
 export interface BulkWay extends AsyncDisposable {
@@ -27,13 +30,16 @@ export interface BulkWay extends AsyncDisposable {
 
 /**
  * The API server's proxy to pods, for whoever may use that as well. A port-forward passes the kubelet and the
- * container runtime, whose WebSocket server takes more CPU time than all else (400 MB: 1.9 s of 4, M); the proxy
+ * container runtime, whose WebSocket server takes more CPU time than all else (measured with 400 MB: 1.9 of 4 CPU seconds); the proxy
  * leaves both out. Where cores are what is scarce, as on a cluster on the developer's own machine, that is a quarter of
  * the time of a push. It is asked for its rights, and for the registry, when the first large upload comes.
  *
  * @param allowed - whether the rights are there
  */
-export function openBulkWay(options: TunnelOptions, allowed: () => Promise<boolean>): BulkWay {
+export function openBulkWay(
+  { patience = 500, ...options }: BulkOptions,
+  allowed: () => Promise<boolean>,
+): BulkWay {
   let proving: Promise<Tunnel | undefined> | undefined;
   let opened: Tunnel | undefined;
   let failed = false;

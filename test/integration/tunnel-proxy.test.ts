@@ -47,7 +47,7 @@ test("whoever may do neither reads what port-forward lacks", async () => {
   expect(world.proxy.requests).toEqual([]);
 });
 
-test("whoever may forward a port never uses the proxy", async () => {
+test("whoever may forward a port needs no proxy for a small image", async () => {
   await using world = await withProxy();
   world.api.allow = () => true;
   expect(await world.kpush(["app:v1"])).toMatchObject({ code: 0 });
