@@ -28,7 +28,7 @@ export interface DirectRoute {
   source: DirectSource;
   target: Target;
   registry: RegistryClient;
-  /** For large blobs; the registry's client unless given. */
+  /** For large layers that are packed; the registry's client unless given. */
   uploader?: UploadsOptions["uploader"];
   platform: string | undefined;
   report: Report;

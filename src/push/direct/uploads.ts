@@ -22,8 +22,11 @@ const atOnce = 3;
 
 export interface UploadsOptions {
   registry: Pick<RegistryClient, "hasBlob" | "mountBlob" | "uploadBlob" | "uploadStream">;
-  /** For blobs of {@link bulkBytes} and more, by whatever way is the best for these. */
-  uploader?: Pick<RegistryClient, "uploadBlob" | "uploadStream"> | undefined;
+  /**
+   * For layers of {@link bulkBytes} and more that are packed: there cores are scarce. Layers that are sent as
+   * they are keep to the registry's own way, which takes less memory.
+   */
+  uploader?: Pick<RegistryClient, "uploadStream"> | undefined;
   repository: string;
   /** The image as the user named it, for the events. */
   image: string;
@@ -120,17 +123,12 @@ export class Uploads implements Disposable {
     }
   }
 
-  #uploader({ size }: ImageBlob): Pick<RegistryClient, "uploadBlob" | "uploadStream"> {
-    const { registry, uploader = registry } = this.#options;
-    return size < bulkBytes ? registry : uploader;
-  }
-
   async #upload(blob: ImageBlob): Promise<StoredLayer> {
-    const { repository } = this.#options;
+    const { registry, repository } = this.#options;
     const { digest, size, entry } = blob;
     const open = (offset: number) => this.#track(() => entry.open(offset));
     try {
-      await this.#uploader(blob).uploadBlob(repository, { digest, size, open }, (sent) =>
+      await registry.uploadBlob(repository, { digest, size, open }, (sent) =>
         this.#progress(blob, sent),
       );
     } catch (error) {
@@ -148,10 +146,11 @@ export class Uploads implements Disposable {
   }
 
   async #pack(blob: ImageBlob, packer: Packer): Promise<StoredLayer> {
-    const { repository, image, report } = this.#options;
+    const { registry, uploader = registry, repository, image, report } = this.#options;
     const source = packedLayer(blob, packer, (read) => this.#progress(blob, read));
     const open = (offset: number) => this.#track(() => source.open(offset) as Readable);
-    const { digest, size } = await this.#uploader(blob).uploadStream(repository, {
+    const client = blob.size < bulkBytes ? registry : uploader;
+    const { digest, size } = await client.uploadStream(repository, {
       ...source,
       open,
     });
