@@ -1,3 +1,4 @@
+import { KpushError } from "../errors.ts";
 import type { OpenArchive } from "./archive/source.ts";
 import { causeOf } from "./deadline.ts";
 import type { Destination } from "./destinations.ts";
@@ -73,7 +74,7 @@ async function pushInto<Outcome extends object>(
       const outcome = await run({ source, target, options, session, listening, started, context });
       return name === undefined ? outcome : { ...outcome, context: name };
     } catch (error) {
-      return fail(source.request.image, causeOf(error, context.signal));
+      return fail(source.request.image, lostOnTheWay(causeOf(error, context.signal)));
     }
   };
   return await allEnded(inLine(claims, runOne));
@@ -102,6 +103,15 @@ function inLine<T>(claims: readonly Claim[], run: (claim: Claim) => Promise<T>):
     lines.set(file, running);
     return running;
   });
+}
+
+/**
+ * A cluster that answered until now and no longer does has lost a push that was under way: scripts tell it by
+ * its exit code from one that was never there.
+ */
+function lostOnTheWay(error: unknown): unknown {
+  if (!(error instanceof KpushError) || error.code !== "CLUSTER_UNREACHABLE") return error;
+  return new KpushError("TUNNEL_FAILED", error.message, { hint: error.hint, cause: error });
 }
 
 function failer({ name, context }: Destination) {

@@ -176,6 +176,29 @@ test.for([
   expect(link.made).toBe(1);
 });
 
+test("a cluster that goes away during the push is told by another exit code than one that was never there", async () => {
+  await using world = await startWorld({ images: [app] });
+  const link = await cuttingProxy({ port: world.api.port }, { cuts: [], stays: false });
+  const config = world.api.kubeconfig().replace(`:${world.api.port}`, `:${link.port}`);
+  await writeFile(world.kubeconfig, config);
+  world.registry.onRequest = (request) => {
+    if (request.method !== "POST") return false;
+    void link[Symbol.asyncDispose]();
+    return true;
+  };
+  const args = ["app:v1", "--route", "direct", "--json"];
+  const lost = await world.kpush(args);
+  expect(lost).toMatchObject({
+    code: 5,
+    stdout: expect.stringContaining("TUNNEL_FAILED") as string,
+  });
+  const never = await world.kpush(args);
+  expect(never).toMatchObject({
+    code: 4,
+    stdout: expect.stringContaining("CLUSTER_UNREACHABLE") as string,
+  });
+});
+
 test("where the engine leaves out a layer, kpush uploads the image itself", async () => {
   await using world = await startWorld({
     images: [app],
