@@ -6,8 +6,8 @@ export interface BlockCoder {
   readonly blockSize: number;
   /** What comes before the first block. */
   head(): Buffer;
-  /** @param before - the input before this block, as much of it as is still there */
-  block(bytes: Buffer, before: Buffer): Promise<Buffer>;
+  /** The input may be overwritten once the promise is fulfilled. */
+  block(bytes: Buffer): Promise<Buffer>;
   /** What comes after the last block. Called once, after all of them were given to `block`. */
   tail(): Buffer;
 }
@@ -26,14 +26,11 @@ export async function* compressInBlocks(
   working: Slots,
 ): AsyncGenerator<Buffer, void, undefined> {
   const blocks: Promise<Buffer>[] = [];
-  let before: Buffer = Buffer.alloc(0);
   yield coder.head();
-  // A block's buffer is free again once the block after it, which looks back into it, is done.
-  for await (const bytes of blocksOf(source, coder.blockSize, width + 2)) {
-    const block = inTurn(working, coder, bytes, before);
+  for await (const bytes of blocksOf(source, coder.blockSize, width)) {
+    const block = inTurn(working, coder, bytes);
     block.catch(() => undefined); // awaited in its turn
     blocks.push(block);
-    before = bytes;
     if (blocks.length >= width) yield (await blocks.shift()) ?? Buffer.alloc(0);
   }
   for (const block of blocks) yield await block;
@@ -41,15 +38,10 @@ export async function* compressInBlocks(
 }
 
 /** Those of one stream begin in their order, as the slots do. */
-async function inTurn(
-  working: Slots,
-  coder: BlockCoder,
-  bytes: Buffer,
-  before: Buffer,
-): Promise<Buffer> {
+async function inTurn(working: Slots, coder: BlockCoder, bytes: Buffer): Promise<Buffer> {
   await working.take();
   try {
-    return await coder.block(bytes, before);
+    return await coder.block(bytes);
   } finally {
     working.give();
   }

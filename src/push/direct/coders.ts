@@ -11,33 +11,53 @@ const memLevel = 9;
  */
 const windowBitsOf = (level: number): number => (level === 1 ? 13 : 15);
 
+/** Bytes of input in one block. */
+const blockSize = 512 * KiB;
+
+/** Packs one block as raw deflate (RFC 1951) that ends on a byte and is not the last. */
+export type Deflate = (bytes: Buffer) => Promise<Buffer>;
+
 /**
- * One gzip member (RFC 1952) of blocks that each end on a byte (Z_SYNC_FLUSH) and begin with what came
- * before as dictionary, as pigz makes it: it unpacks everywhere, and is hardly larger than made in one go.
+ * Blocks that are packed at once have a stream each, which serve again: a new one for each block made V8 mark
+ * the whole heap sixteen times in a push of 400 MB, for a twelfth of its CPU time (M). A stream that starts anew knows
+ * nothing of the block before, which makes the packed bytes larger by 0.4 %, and them a tenth quicker (M).
  */
-export function gzipCoder(level: number): BlockCoder {
+export function openDeflate(level: number): Deflate {
+  const free: zlib.DeflateRaw[] = [];
+  const options = {
+    ...{ level, memLevel, windowBits: windowBitsOf(level), flush: zlib.constants.Z_SYNC_FLUSH },
+    chunkSize: blockSize / 2,
+    highWaterMark: 2 * blockSize, // a packed block is read when all of it is there
+  };
+  return (bytes) => {
+    const stream = free.pop() ?? zlib.createDeflateRaw(options).on("error", () => undefined);
+    return new Promise((resolve, reject) => {
+      stream.write(bytes, (error) => {
+        const packed = stream.read() as Buffer | null;
+        if (error || !packed) {
+          reject(error ?? new Error("deflate gave nothing"));
+          return;
+        }
+        stream.reset();
+        free.push(stream);
+        resolve(packed);
+      });
+    });
+  };
+}
+
+/** One gzip member (RFC 1952) of blocks that were deflated on their own: it unpacks everywhere. */
+export function gzipCoder(deflate: Deflate): BlockCoder {
   let crc = 0;
   let size = 0;
-  const windowBits = windowBitsOf(level);
   return {
-    blockSize: 512 * KiB,
+    blockSize,
     // No name, no time, no system: nothing that would differ tomorrow.
     head: () => Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]),
-    block(bytes, before) {
+    block(bytes) {
       crc = zlib.crc32(bytes, crc);
       size += bytes.length;
-      const options = {
-        ...{ level, memLevel, windowBits },
-        chunkSize: 256 * KiB,
-        finishFlush: zlib.constants.Z_SYNC_FLUSH,
-        ...(before.length > 0 && { dictionary: before.subarray(-(2 ** windowBits)) }),
-      };
-      return new Promise((resolve, reject) => {
-        zlib.deflateRaw(bytes, options, (error, packed) => {
-          if (error) reject(error);
-          else resolve(packed);
-        });
-      });
+      return deflate(bytes);
     },
     tail() {
       const end = Buffer.from([3, 0, 0, 0, 0, 0, 0, 0, 0, 0]); // an empty last block, CRC, length
