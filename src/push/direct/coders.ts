@@ -26,7 +26,7 @@ export function openDeflate(level: number): Deflate {
   const free: zlib.DeflateRaw[] = [];
   const options = {
     ...{ level, memLevel, windowBits: windowBitsOf(level), flush: zlib.constants.Z_SYNC_FLUSH },
-    chunkSize: blockSize / 2,
+    chunkSize: 2 * blockSize, // that of several: one that does not fit is copied
     highWaterMark: 2 * blockSize, // a packed block is read when all of it is there
   };
   return (bytes) => {
