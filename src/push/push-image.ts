@@ -120,6 +120,10 @@ function remedy(error: unknown, chosen: Plan, replaced: boolean): Plan | undefin
   if (chosen.route === "daemon" && /blob unknown to registry/i.test(messageOf(error))) {
     return { route: "direct", reason: "the engine left out a layer" };
   }
+  // Registries that take OCI's types alone (zot, unless told otherwise) refuse Docker's, which kpush can rewrite.
+  if (chosen.route === "daemon" && /manifest invalid/i.test(messageOf(error))) {
+    return { route: "direct", reason: "the registry refuses the engine's manifest" };
+  }
   // A full disk, for one, is hidden behind the engine's own words.
   if (chosen.route === "daemon" && saysTooLittle(error)) {
     return { route: "direct", reason: "the engine does not say why its push failed" };
