@@ -3,7 +3,7 @@ import { KpushError } from "../../errors.ts";
 import type { Compression, Packing } from "../../image/compression.ts";
 import { Slots } from "../../registry/slots.ts";
 import { compressInBlocks, type BlockCoder } from "./blocks.ts";
-import { gzipCoder, openDeflate, zstdCoder } from "./coders.ts";
+import { gzipCoder, zstdCoder } from "./coders.ts";
 
 /** Compresses layers that come plain. */
 export interface Packer {
@@ -42,8 +42,7 @@ export function choosePacker(
   const quick = roundTrip < far && cores < many;
   const { kind, level } =
     "level" in wanted ? wanted : { kind: "gzip" as const, level: quick ? 1 : 6 };
-  const deflate = openDeflate(level);
-  const coder = (): BlockCoder => (kind === "gzip" ? gzipCoder(deflate) : requireZstd(level));
+  const coder = (): BlockCoder => (kind === "gzip" ? gzipCoder(level) : requireZstd(level));
   if (kind === "zstd") coder(); // now, not in the middle of a push
   // On a slow link one core is quick enough, and each block under way takes memory.
   const width = roundTrip < far ? Math.min(cores, 4) + 1 : 2;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as zlib from "node:zlib";
 import { expect, test } from "vitest";
-import { gzipCoder, openDeflate } from "../../../src/push/direct/coders.ts";
+import { gzipCoder } from "../../../src/push/direct/coders.ts";
 import { compressInBlocks } from "../../../src/push/direct/blocks.ts";
 import { Slots } from "../../../src/registry/slots.ts";
 import { choosePacker } from "../../../src/push/direct/packer.ts";
@@ -35,7 +35,7 @@ async function packed(
 ) {
   const source = streamOf(bytes, chunk);
   const chunks: Buffer[] = [];
-  for await (const one of compressInBlocks(source, gzipCoder(openDeflate(level)), width, working))
+  for await (const one of compressInBlocks(source, gzipCoder(level), width, working))
     chunks.push(one);
   return Buffer.concat(chunks);
 }
@@ -86,7 +86,7 @@ test("a stream that fails ends the packing with its error", async () => {
     throw failure;
   }
   const all = async () => {
-    const packing = compressInBlocks(broken(), gzipCoder(openDeflate(1)), 2, new Slots(2));
+    const packing = compressInBlocks(broken(), gzipCoder(1), 2, new Slots(2));
     while (!(await packing.next()).done);
   };
   await expect(all()).rejects.toBe(failure);
