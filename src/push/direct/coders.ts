@@ -62,7 +62,7 @@ export function zstdCoder(level: number): BlockCoder | undefined {
   if (!zstdCompress) return undefined;
   const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
   return {
-    blockSize: 1024 * KiB,
+    blockSize: 512 * KiB,
     head: () => Buffer.alloc(0),
     block: (bytes) =>
       new Promise((resolve, reject) => {
