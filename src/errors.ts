@@ -87,6 +87,11 @@ export class KpushError extends Error {
   get exitCode(): ExitCode {
     return errorCodes[this.code];
   }
+
+  /** The same failure under another code, which says what it means to the caller. */
+  as(code: ErrorCode): KpushError {
+    return new KpushError(code, this.message, { hint: this.hint, cause: this });
+  }
 }
 
 /** The text of anything thrown, without a stack; for messages that join a cause. */

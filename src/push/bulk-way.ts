@@ -98,8 +98,7 @@ export function openBulkWay(
 
 /** A right that is missing here, say, is no reason to give up. */
 function passing(error: KpushError): KpushError {
-  if (error.code === "POD_GONE") return error;
-  return new KpushError("TUNNEL_FAILED", error.message, { hint: error.hint, cause: error });
+  return error.code === "POD_GONE" ? error : error.as("TUNNEL_FAILED");
 }
 
 function tell(report: Report, why: string | undefined): void {

@@ -114,20 +114,21 @@ function remedy(error: unknown, chosen: Plan, replaced: boolean): Plan | undefin
       reason: "the registry pod was replaced, and the new one lacks what was sent",
     };
   // kpush's own uploads go on after a lost connection; containerd-store engines give up.
-  if (chosen.route === "daemon" && (isLoss(error) || saysLost(error)))
-    return { ...chosen, reason: "the connection was lost" };
+  if (chosen.route !== "daemon") return undefined;
+  if (isLoss(error) || saysLost(error)) return { ...chosen, reason: "the connection was lost" };
+  const reason = avoidable(error);
+  return reason === undefined ? undefined : { route: "direct", reason };
+}
+
+/** What failed an engine's push and would not fail kpush's own. */
+function avoidable(error: unknown): string | undefined {
+  const words = messageOf(error);
   // https://github.com/moby/moby/issues/53293: the engine takes a blob for pushed that it never sent.
-  if (chosen.route === "daemon" && /blob unknown to registry/i.test(messageOf(error))) {
-    return { route: "direct", reason: "the engine left out a layer" };
-  }
+  if (/blob unknown to registry/i.test(words)) return "the engine left out a layer";
   // Registries that take OCI's types alone (zot, unless told otherwise) refuse Docker's, which kpush can rewrite.
-  if (chosen.route === "daemon" && /manifest invalid/i.test(messageOf(error))) {
-    return { route: "direct", reason: "the registry refuses the engine's manifest" };
-  }
+  if (/manifest invalid/i.test(words)) return "the registry refuses the engine's manifest";
   // A full disk, for one, is hidden behind the engine's own words.
-  if (chosen.route === "daemon" && saysTooLittle(error)) {
-    return { route: "direct", reason: "the engine does not say why its push failed" };
-  }
+  if (saysTooLittle(error)) return "the engine does not say why its push failed";
   return undefined;
 }
 

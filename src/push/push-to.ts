@@ -110,8 +110,8 @@ function inLine<T>(claims: readonly Claim[], run: (claim: Claim) => Promise<T>):
  * its exit code from one that was never there.
  */
 function lostOnTheWay(error: unknown): unknown {
-  if (!(error instanceof KpushError) || error.code !== "CLUSTER_UNREACHABLE") return error;
-  return new KpushError("TUNNEL_FAILED", error.message, { hint: error.hint, cause: error });
+  const lost = error instanceof KpushError && error.code === "CLUSTER_UNREACHABLE";
+  return lost ? error.as("TUNNEL_FAILED") : error;
 }
 
 function failer({ name, context }: Destination) {

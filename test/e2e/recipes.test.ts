@@ -56,8 +56,7 @@ async function codeOf(page: string, heading: string, language: string): Promise<
 
 /** Runs a shell's lines where `kpush` is this one, and kubectl is in the namespace of the test. */
 async function sh(lines: string, env: Record<string, string> = {}, shell = "sh"): Promise<string> {
-  const others = ["helm", "lefthook"].map((tool) => dirname(toolPath(tool) ?? "/bin/sh"));
-  const tools = [join(directory, "bin"), ...others];
+  const tools = [join(directory, "bin"), dirname(toolPath("helm") ?? "/bin/sh")];
   const child = spawn(shell, ["-e", "-c", lines], {
     cwd: directory,
     env: {

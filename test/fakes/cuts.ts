@@ -60,6 +60,15 @@ export function planOf(
   return { cuts, stays: random() < stays };
 }
 
+/**
+ * The exit codes and error codes that may come of a push that is cut, in place of success: 4 where nothing got
+ * through before the registry was found. An engine says less of what it met.
+ */
+export function endsOfCut(byEngine: boolean): { exit: number; code: string }[] {
+  const lost = ["TUNNEL_FAILED", "REGISTRY_UNHEALTHY", ...(byEngine ? ["PUSH_REJECTED"] : [])];
+  return [{ exit: 4, code: "CLUSTER_UNREACHABLE" }, ...lost.map((code) => ({ exit: 5, code }))];
+}
+
 /** A TCP proxy before a port, which cuts the connections that a plan names. */
 export async function cuttingProxy(
   to: { host?: string; port: number },

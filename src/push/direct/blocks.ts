@@ -1,9 +1,10 @@
 import type { Slots } from "../../registry/slots.ts";
 
+/** Bytes of input in one block: larger ones pack hardly better, and each that is under way takes memory. */
+const blockSize = 512 * 1024;
+
 /** A format whose output can be put together from blocks that were compressed on their own. */
 export interface BlockCoder {
-  /** Bytes of input in one block. */
-  readonly blockSize: number;
   /** What comes before the first block. */
   head(): Buffer;
   /** The input may be overwritten once the promise is fulfilled. */
@@ -27,7 +28,8 @@ export async function* compressInBlocks(
 ): AsyncGenerator<Buffer, void, undefined> {
   const blocks: Promise<Buffer>[] = [];
   yield coder.head();
-  for await (const bytes of blocksOf(source, coder.blockSize, width)) {
+  // A block is done before its buffer's turn comes again.
+  for await (const bytes of blocksOf(source, width)) {
     const block = inTurn(working, coder, bytes);
     block.catch(() => undefined); // awaited in its turn
     blocks.push(block);
@@ -50,7 +52,6 @@ async function inTurn(working: Slots, coder: BlockCoder, bytes: Buffer): Promise
 /** Cuts a stream into blocks of one size, but for the last. Buffers take turns. */
 async function* blocksOf(
   source: AsyncIterable<Buffer>,
-  size: number,
   count: number,
 ): AsyncGenerator<Buffer, void, undefined> {
   const buffers: Buffer[] = [];
@@ -58,11 +59,11 @@ async function* blocksOf(
   let filled = 0;
   for await (const chunk of source) {
     for (let taken = 0; taken < chunk.length;) {
-      const buffer = (buffers[turn] ??= Buffer.allocUnsafeSlow(size));
-      const copied = chunk.copy(buffer, filled, taken, taken + size - filled);
+      const buffer = (buffers[turn] ??= Buffer.allocUnsafeSlow(blockSize));
+      const copied = chunk.copy(buffer, filled, taken, taken + blockSize - filled);
       taken += copied;
       filled += copied;
-      if (filled < size) continue;
+      if (filled < blockSize) continue;
       yield buffer;
       turn = (turn + 1) % count;
       filled = 0;

@@ -24,7 +24,6 @@ export function gzipCoder(level: number): BlockCoder {
     finishFlush: zlib.constants.Z_SYNC_FLUSH,
   };
   return {
-    blockSize: 512 * KiB,
     // No name, no time, no system: nothing that would differ tomorrow.
     head: () => Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]),
     block(bytes) {
@@ -62,7 +61,6 @@ export function zstdCoder(level: number): BlockCoder | undefined {
   if (!zstdCompress) return undefined;
   const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
   return {
-    blockSize: 512 * KiB,
     head: () => Buffer.alloc(0),
     block: (bytes) =>
       new Promise((resolve, reject) => {

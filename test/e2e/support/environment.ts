@@ -34,11 +34,7 @@ export const kubectlPath: string | undefined = [
 
 /** Where a tool is: in the directory that KPUSH_E2E_TOOLS names, or in the PATH. */
 export function toolPath(name: string): string | undefined {
-  const tools = env["KPUSH_E2E_TOOLS"] ?? "";
-  const directories = [
-    ...[tools, join(tools, "node_modules", ".bin")],
-    ...(env["PATH"] ?? "").split(delimiter),
-  ];
+  const directories = [env["KPUSH_E2E_TOOLS"] ?? "", ...(env["PATH"] ?? "").split(delimiter)];
   return directories.map((directory) => join(directory, name)).find(isExecutable);
 }
 
