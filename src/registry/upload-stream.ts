@@ -38,15 +38,15 @@ export async function uploadStream(
       ...{ wire, repository, onBytes },
       taken: async () => (whole && (await has(whole.digest)) ? whole : undefined),
       send: async (session) => {
-        const { bytes, rest } = await starting;
-        if (!rest) {
+        const { bytes, take } = await starting;
+        if (bytes) {
           whole = await resultOf(wire, session.location, source);
           const open = (offset: number) => Readable.from([bytes.subarray(offset)]);
           await finishSession(wire, session, { ...whole, open }, onBytes);
           return whole;
         }
-        const body = session.offset === 0 ? rest.take() : undefined;
-        const all = body && Readable.from(concat(bytes, body), { objectMode: false });
+        const begun = session.offset === 0 ? take() : undefined;
+        const all = begun && Readable.from(concat(begun), { objectMode: false });
         const location = await sendRest(wire, session, all ? { open: () => all } : source, onBytes);
         whole = await resultOf(wire, location, source);
         await commit(wire, location, whole.digest);
@@ -55,33 +55,39 @@ export async function uploadStream(
     });
   } finally {
     void starting.then(
-      ({ rest }) => rest?.take()?.destroy(),
+      ({ take }) => take()?.rest.destroy(),
       () => undefined,
     );
   }
 }
 
-/** The beginning of a stream; what follows may be taken once, and is none where the stream ends there. */
+/** A stream of which some was read. */
+interface Begun {
+  start: Buffer[];
+  rest: Readable;
+}
+
+/** Reads the beginning: `bytes` is all where the stream ends there, else `take` gives it, once. */
 async function readStart({ open }: StreamSource) {
-  const stream = await open(0);
-  const chunks: Buffer[] = [];
+  const rest = await open(0);
+  const start: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
+  for await (const chunk of rest.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    start.push(chunk);
     size += chunk.length;
     if (size > shortest) break;
   }
-  let left: Readable | undefined = stream;
+  let left: Begun | undefined = { start, rest };
   const take = () => {
     const taken = left;
     left = undefined;
     return taken;
   };
-  return { bytes: Buffer.concat(chunks), rest: size > shortest ? { take } : undefined };
+  return size > shortest ? { take } : { bytes: Buffer.concat(start), take };
 }
 
-async function* concat(start: Buffer, rest: Readable): AsyncGenerator<Buffer, void, undefined> {
-  yield start;
+async function* concat({ start, rest }: Begun): AsyncGenerator<Buffer, void, undefined> {
+  for (let chunk; (chunk = start.shift());) yield chunk; // nothing is kept until the end of the upload
   yield* rest as AsyncIterable<Buffer>;
 }
 

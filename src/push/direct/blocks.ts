@@ -8,7 +8,7 @@ export interface BlockCoder {
   /** What comes before the first block. */
   head(): Buffer;
   /** The input may be overwritten once the promise is fulfilled. */
-  block(bytes: Buffer): Promise<Buffer>;
+  block(bytes: Buffer): Promise<Buffer[]>;
   /** What comes after the last block. Called once, after all of them were given to `block`. */
   tail(): Buffer;
 }
@@ -26,21 +26,21 @@ export async function* compressInBlocks(
   width: number,
   working: Slots,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const blocks: Promise<Buffer>[] = [];
+  const blocks: Promise<Buffer[]>[] = [];
   yield coder.head();
   // A block is done before its buffer's turn comes again.
   for await (const bytes of blocksOf(source, width)) {
     const block = inTurn(working, coder, bytes);
     block.catch(() => undefined); // awaited in its turn
     blocks.push(block);
-    if (blocks.length >= width) yield (await blocks.shift()) ?? Buffer.alloc(0);
+    if (blocks.length >= width) yield* (await blocks.shift()) ?? [];
   }
-  for (const block of blocks) yield await block;
+  for (const block of blocks) yield* await block;
   yield coder.tail();
 }
 
 /** Those of one stream begin in their order, as the slots do. */
-async function inTurn(working: Slots, coder: BlockCoder, bytes: Buffer): Promise<Buffer> {
+async function inTurn(working: Slots, coder: BlockCoder, bytes: Buffer): Promise<Buffer[]> {
   await working.take();
   try {
     return await coder.block(bytes);

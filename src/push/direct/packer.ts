@@ -3,7 +3,7 @@ import { KpushError } from "../../errors.ts";
 import type { Compression, Packing } from "../../image/compression.ts";
 import { Slots } from "../../registry/slots.ts";
 import { compressInBlocks, type BlockCoder } from "./blocks.ts";
-import { gzipCoder, zstdCoder } from "./coders.ts";
+import { gzipCoder, openDeflate, zstdCoder } from "./coders.ts";
 
 /** Compresses layers that come plain. */
 export interface Packer {
@@ -39,14 +39,17 @@ export function choosePacker(
   { roundTrip, cores = availableParallelism() }: Conditions,
 ): Packer | undefined {
   if (wanted.kind === "none") return undefined;
-  const quick = roundTrip < far && cores < many;
+  const near = roundTrip < far;
+  const quick = near && cores < many;
   const { kind, level } =
     "level" in wanted ? wanted : { kind: "gzip" as const, level: quick ? 1 : 6 };
-  const coder = (): BlockCoder => (kind === "gzip" ? gzipCoder(level) : requireZstd(level));
+  const deflate = openDeflate(level);
+  const coder = (): BlockCoder => (kind === "gzip" ? gzipCoder(deflate) : requireZstd(level));
   if (kind === "zstd") coder(); // now, not in the middle of a push
   // On a slow link one core is quick enough, and each block under way takes memory.
-  const width = roundTrip < far ? Math.min(cores, 4) + 1 : 2;
-  const working = new Slots(width);
+  const width = near ? Math.min(cores, 4) + 1 : 2;
+  // Of several layers one more waits for a core, so that none is idle until the main thread comes to it.
+  const working = new Slots(near ? width + 1 : width);
   return {
     packing: kind,
     name: `${kind}:${level}`,

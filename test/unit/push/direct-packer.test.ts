@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as zlib from "node:zlib";
 import { expect, test } from "vitest";
-import { gzipCoder } from "../../../src/push/direct/coders.ts";
+import { gzipCoder, openDeflate } from "../../../src/push/direct/coders.ts";
 import { compressInBlocks } from "../../../src/push/direct/blocks.ts";
 import { Slots } from "../../../src/registry/slots.ts";
 import { choosePacker } from "../../../src/push/direct/packer.ts";
@@ -32,10 +32,11 @@ async function packed(
   chunk: number,
   width: number,
   working = new Slots(width),
+  deflate = openDeflate(level),
 ) {
   const source = streamOf(bytes, chunk);
   const chunks: Buffer[] = [];
-  for await (const one of compressInBlocks(source, gzipCoder(level), width, working))
+  for await (const one of compressInBlocks(source, gzipCoder(deflate), width, working))
     chunks.push(one);
   return Buffer.concat(chunks);
 }
@@ -73,6 +74,25 @@ test("streams that share the cores give what each gives alone", async () => {
   ]);
 });
 
+test.for([1, 6])(
+  "what was packed before does not change what comes out, at level %d",
+  async (level) => {
+    // Text, noise and both, so that a stream's window, tables and pieces of output are never the same twice.
+    const all = [
+      content(3 * MiB + 5),
+      randomBytes(2 * MiB + 1),
+      Buffer.alloc(2 * MiB, "a"),
+      content(9),
+    ];
+    const alone = await Promise.all(all.map((bytes) => packed(bytes, level, 65_536, 3)));
+    const [deflate, working] = [openDeflate(level), new Slots(2)];
+    for (const [at, bytes] of [...all.entries(), ...all.entries()].reverse())
+      expect((await packed(bytes, level, 1 + MiB, 2, working, deflate)).equals(alone[at] ?? bytes)).toBe(
+        true,
+      );
+  },
+);
+
 test("packed in blocks it is hardly larger than in one go", async () => {
   const bytes = content(8 * MiB);
   const whole = zlib.gzipSync(bytes, { level: 6 }).length;
@@ -86,7 +106,7 @@ test("a stream that fails ends the packing with its error", async () => {
     throw failure;
   }
   const all = async () => {
-    const packing = compressInBlocks(broken(), gzipCoder(1), 2, new Slots(2));
+    const packing = compressInBlocks(broken(), gzipCoder(openDeflate(1)), 2, new Slots(2));
     while (!(await packing.next()).done);
   };
   await expect(all()).rejects.toBe(failure);
