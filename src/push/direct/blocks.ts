@@ -1,7 +1,7 @@
 import type { Slots } from "../../registry/slots.ts";
 
 /** Bytes of input in one block: larger ones pack hardly better, and each that is under way takes memory. */
-const blockSize = 512 * 1024;
+export const blockSize = 512 * 1024;
 
 /** A format whose output can be put together from blocks that were compressed on their own. */
 export interface BlockCoder {

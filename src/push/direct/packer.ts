@@ -3,7 +3,7 @@ import { KpushError } from "../../errors.ts";
 import type { Compression, Packing } from "../../image/compression.ts";
 import { Slots } from "../../registry/slots.ts";
 import { compressInBlocks, type BlockCoder } from "./blocks.ts";
-import { gzipCoder, openDeflate, zstdCoder } from "./coders.ts";
+import { gzipCoder, openDeflate, openZstd } from "./coders.ts";
 
 /** Compresses layers that come plain. */
 export interface Packer {
@@ -43,9 +43,7 @@ export function choosePacker(
   const quick = near && cores < many;
   const { kind, level } =
     "level" in wanted ? wanted : { kind: "gzip" as const, level: quick ? 1 : 6 };
-  const deflate = openDeflate(level);
-  const coder = (): BlockCoder => (kind === "gzip" ? gzipCoder(deflate) : requireZstd(level));
-  if (kind === "zstd") coder(); // now, not in the middle of a push
+  const coder = coderOf(kind, level);
   // On a slow link one core is quick enough, and each block under way takes memory.
   const width = near ? Math.min(cores, 4) + 1 : 2;
   // Of several layers one more waits for a core, so that none is idle until the main thread comes to it.
@@ -58,9 +56,14 @@ export function choosePacker(
   };
 }
 
-function requireZstd(level: number): BlockCoder {
-  const coder = zstdCoder(level);
-  if (coder) return coder;
+/** @returns what makes a coder for each layer */
+function coderOf(kind: Packer["packing"], level: number): () => BlockCoder {
+  if (kind === "gzip") {
+    const deflate = openDeflate(level);
+    return () => gzipCoder(deflate);
+  }
+  const coder = openZstd(level);
+  if (coder) return () => coder;
   throw new KpushError("USAGE", "this version of Node.js has no zstd", {
     hint: "take --compression gzip, or Node.js 22.15 or newer",
   });
