@@ -67,10 +67,5 @@ export function estimate(work: Work): { daemon: number; direct: number } {
   const exporting = bytes / speeds.export[store];
   // The engine and kpush share the cores, as a rule.
   const computing = (bytes / speeds.exportCore[store] + (compressed ? 0 : sent / packCore)) / cores;
-  // A layer of a graph store has no name until all of it is there; meanwhile the one before is sent.
-  const waiting = store === "graph" ? exporting / Math.max(1, layers) : 0;
-  return {
-    daemon: engineStart + daemon,
-    direct: waiting + Math.max(exporting, sending, computing),
-  };
+  return { daemon: engineStart + daemon, direct: Math.max(exporting, sending, computing) };
 }

@@ -62,20 +62,28 @@ export function layer(size = 1024 * 1024 + 512): Buffer {
   return randomBytes(size);
 }
 
-/** As Docker 20.10 saves it: v1 ids in their order, a layer that occurs twice as a link, which may come first. */
+/**
+ * As Docker 20.10 saves it: v1 ids in their order, a layer that occurs twice as a link, which may come first.
+ *
+ * @param ids - `proven`: as Docker makes them, see `V1Layers`; `unknown`: nothing tells what they stand for
+ */
 export function graphArchive(
   { layers, config, id, diffIds }: SmallImage,
   name = "app:v1",
+  ids: "unknown" | "proven" = "unknown",
 ): TarEntry[] {
-  const v1 = diffIds.map((diffId, at) =>
-    createHash("sha256").update(`${diffId} ${at}`).digest("hex"),
+  const configs = v1Configs(diffIds);
+  const v1 = configs.map(({ named }, at) =>
+    createHash("sha256")
+      .update(ids === "proven" ? named : `${diffIds[at] ?? ""} ${at}`)
+      .digest("hex"),
   );
   const entries = layers.flatMap((content, at): TarEntry[] => {
     const first = diffIds.indexOf(diffIds[at] ?? "");
     const directory = v1[at] ?? "";
     return [
       { name: `${directory}/VERSION`, content: "1.0" },
-      { name: `${directory}/json`, content: "{}" },
+      { name: `${directory}/json`, content: configs[at]?.written ?? "" },
       first === at
         ? { name: `${directory}/layer.tar`, content }
         : { name: `${directory}/layer.tar`, symlink: `../${v1[first] ?? ""}/layer.tar` },
@@ -90,6 +98,24 @@ export function graphArchive(
     manifestJson(configName, paths, name),
     { name: "repositories", content: "{}" },
   ];
+}
+
+/** Of each layer: the configuration whose digest is its name, and as it lies in the archive. */
+function v1Configs(diffIds: readonly string[]): { named: string; written: string }[] {
+  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+  let [chain, parent] = ["", ""];
+  return diffIds.map((diffId, at) => {
+    chain = at === 0 ? diffId : `sha256:${sha256(`${chain} ${diffId}`)}`;
+    const last = at === diffIds.length - 1;
+    const [below, created] = [parent && `,"parent":"sha256:${parent}"`, '"created":"1970"'];
+    const named = last
+      ? `{"architecture":"amd64",${created},"layer_id":"${chain}","os":"linux"${below}}`
+      : `{${created},"layer_id":"${chain}"${below}}`;
+    const [id, before] = [sha256(named), parent && `"parent":"${parent}",`];
+    parent = id;
+    const more = last ? ',"architecture":"amd64"' : "";
+    return { named, written: `{"id":"${id}",${before}${created}${more},"os":"linux"}` };
+  });
 }
 
 /** As Podman saves it: layers are called by their diff_ids, and linked from v1 directories. */

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { mediaTypes } from "../../src/image/manifest.ts";
 import { engineOf, openDirectWorld } from "../fakes/direct-push.ts";
@@ -10,7 +12,9 @@ import {
   multiPlatform,
   named,
   podmanArchive,
+  type SmallImage,
 } from "../fakes/image-archives.ts";
+import { clientOf } from "../fakes/registry-client.ts";
 
 test("an image of Docker 20.10 keeps its id, and its layers are as they are", async () => {
   await using world = await openDirectWorld();
@@ -47,25 +51,62 @@ test("a layer that occurs twice goes up once, though its link comes before it", 
   }
 });
 
-test("of a rebuilt image only what is new goes up", async () => {
+test("a layer that Docker's own name of it tells goes up while it is still coming", async () => {
   await using world = await openDirectWorld();
-  const base = [layer(), layer(), layer()];
-  const first = imageOf(base);
-  await world.push(await engineOf("graph", first, graphArchive(first)));
-  world.takePuts();
-
-  const rebuilt = imageOf([...base.slice(0, 2), layer()]);
-  await world.push(await engineOf("graph", rebuilt, graphArchive(rebuilt)));
-  expect(world.takePuts()).toEqual(["blob", "blob", "v1"]);
-
-  const command = imageOf(rebuilt.layers, { cmd: "changed alone" });
-  await world.push(await engineOf("graph", command, graphArchive(command)));
-  expect(world.takePuts()).toEqual(["blob", "v1"]);
-  expect((await world.served()).document.config?.digest).toBe(command.id);
-
-  await world.push(await engineOf("graph", command, graphArchive(command)));
-  expect(world.takePuts()).toEqual(["v1"]);
+  const image = imageOf([layer(), layer(), layer()]);
+  const isSent = () => world.events.some((one) => one.type === "layer" && one.state === "sending");
+  async function* halting(bytes: Buffer) {
+    yield bytes.subarray(0, 600_000); // in the midst of the first layer
+    while (!isSent()) await setImmediate();
+    yield bytes.subarray(600_000);
+  }
+  const stream = (bytes: Buffer) => Readable.from(halting(bytes), { objectMode: false });
+  const archive = graphArchive(image, "app:v1", "proven");
+  await world.push(await engineOf("graph", image, archive, stream));
+  const { document } = await world.served();
+  expect(document.layers?.map(({ digest }) => digest)).toEqual(image.diffIds);
+  expect(await world.leftovers()).toEqual([]);
 });
+
+test("a layer that has the name of another ends the push, and is not kept under it", async () => {
+  await using world = await openDirectWorld();
+  const image = imageOf();
+  const archive = graphArchive(image, "app:v1", "proven").map((entry) =>
+    entry.name.endsWith("layer.tar") ? { name: entry.name, content: layer() } : entry,
+  );
+  for (const compression of [{ kind: "none" }, { kind: "gzip", level: 1 }] as const) {
+    const source = await engineOf("graph", image, archive);
+    await expect(world.push(source, { compression })).rejects.toMatchObject({
+      code: "ARCHIVE_INVALID",
+    });
+  }
+  expect(world.takePuts()).not.toContain("v1");
+  await using registry = clientOf(world.faulty);
+  for (const diffId of image.diffIds) expect(await registry.hasBlob("app", diffId)).toBe(false);
+  expect(await world.leftovers()).toEqual([]);
+});
+
+test.for(["unknown", "proven"] as const)(
+  "of a rebuilt image only what is new goes up, names of layers being %s",
+  async (ids) => {
+    await using world = await openDirectWorld();
+    const push = async (image: SmallImage) => {
+      await world.push(await engineOf("graph", image, graphArchive(image, "app:v1", ids)));
+      return world.takePuts();
+    };
+    const base = [layer(), layer(), layer()];
+    await push(imageOf(base));
+
+    const rebuilt = imageOf([...base.slice(0, 2), layer()]);
+    expect(await push(rebuilt)).toEqual(["blob", "blob", "v1"]);
+
+    const command = imageOf(rebuilt.layers, { cmd: "changed alone" });
+    expect(await push(command)).toEqual(["blob", "v1"]);
+    expect((await world.served()).document.config?.digest).toBe(command.id);
+
+    expect(await push(command)).toEqual(["v1"]);
+  },
+);
 
 test("an image of Podman becomes the same as Docker's", async () => {
   await using world = await openDirectWorld();

@@ -7,6 +7,7 @@ import { plain } from "../../image/text.ts";
 import { blobDigest, memoryEntry } from "./file.ts";
 import { Spool } from "./spool.ts";
 import { readTar, type TarFile } from "./tar.ts";
+import { V1Layers } from "./v1-layers.ts";
 
 /** Takes the layers of a stream as they come, before it is known what the image consists of. */
 export interface LayerSink {
@@ -40,12 +41,15 @@ export class ArchiveStream implements AsyncDisposable {
   readonly #spools = new Set<Spool>();
   #held = 0;
   readonly #started = new Set<string>();
-  #sending: Promise<void> = Promise.resolve();
+  readonly #v1Layers: V1Layers;
+  /** The last two layers that were begun, the later one last. */
+  #sending: Promise<void>[] = [];
   #failure: { error: unknown } | undefined;
 
   constructor(options: ArchiveStreamOptions) {
     this.#options = options;
     this.index = new ArchiveIndex(options.what);
+    this.#v1Layers = new V1Layers(options.expected);
   }
 
   /**
@@ -71,7 +75,7 @@ export class ArchiveStream implements AsyncDisposable {
       for await (const file of readTar(source, this.index, failed)) {
         this.index.add(file.name, await this.#take(file));
       }
-      await this.#sending;
+      await Promise.all(this.#sending);
     } catch (error) {
       throw signal.aborted ? (signal.reason as unknown) : error;
     } finally {
@@ -87,7 +91,9 @@ export class ArchiveStream implements AsyncDisposable {
     const known = this.#digestOf(file.name);
     if (file.size <= smallEntry && this.#held + file.size <= heldBytes) {
       this.#held += file.size;
-      return memoryEntry(await readAll(file.content), known);
+      const bytes = await readAll(file.content);
+      this.#v1Layers.read(file.name, bytes);
+      return memoryEntry(bytes, known);
     }
     if (!isLayer(file)) return (await this.#keep(file, known)).entry;
     return known === undefined ? this.#takeUnnamed(file) : this.#takeNamed(file, known);
@@ -96,7 +102,7 @@ export class ArchiveStream implements AsyncDisposable {
   /** A layer whose digest is known beforehand is sent while it is still coming. */
   async #takeNamed(file: TarFile, digest: string): Promise<ArchiveEntry> {
     if (await this.#options.sink.has(digest)) return this.#leaveOut(file, digest);
-    await this.#sending; // else many layers could lie on the disk
+    await this.#room();
     if (this.#started.has(digest)) return this.#leaveOut(file, digest); // it comes twice
     return (await this.#keep(file, digest, (spool) => this.#send(spool, digest))).entry;
   }
@@ -111,7 +117,7 @@ export class ArchiveStream implements AsyncDisposable {
       this.#options.sink.show({ kind: "layer", digest, size: file.size }, "present");
       await this.#drop(spool);
     } else {
-      await this.#sending;
+      await this.#room();
       this.#send(spool, digest);
     }
     return { ...spool.entry, digest, head: () => Promise.resolve(start) };
@@ -160,8 +166,14 @@ export class ArchiveStream implements AsyncDisposable {
     this.#started.add(digest);
     const { entry } = spool;
     const sending = this.#options.sink.send({ digest, size: entry.size, kind: "layer", entry });
-    this.#sending = sending.then(() => this.#drop(spool));
-    this.#sending.catch((error: unknown) => (this.#failure ??= { error }));
+    const done = sending.then(() => this.#drop(spool));
+    done.catch((error: unknown) => (this.#failure ??= { error }));
+    this.#sending = [...this.#sending.slice(-1), done];
+  }
+
+  /** Waits until one layer at most is on its way: else many could lie on the disk. */
+  async #room(): Promise<void> {
+    if (this.#sending.length > 1) await this.#sending[0];
   }
 
   async #drop(spool: Spool): Promise<void> {
@@ -169,11 +181,12 @@ export class ArchiveStream implements AsyncDisposable {
     await spool[Symbol.asyncDispose]();
   }
 
-  /** Podman calls a layer by its diff_id, an OCI layout calls a blob by its digest. */
+  /** Podman calls a layer by its diff_id, an OCI layout calls a blob by its digest; Docker before 25 see {@link V1Layers}. */
   #digestOf(name: string): string | undefined {
     const hex = /^([0-9a-f]{64})\.tar$/.exec(name)?.[1];
     const diffId = `sha256:${hex ?? ""}`;
-    return this.#options.expected.includes(diffId) ? diffId : blobDigest(name);
+    if (this.#options.expected.includes(diffId)) return diffId;
+    return this.#v1Layers.diffIdOf(name) ?? blobDigest(name);
   }
 }
 
