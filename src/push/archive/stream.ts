@@ -110,6 +110,7 @@ export class ArchiveStream implements AsyncDisposable {
   /** A layer of which only its content tells the digest. */
   async #takeUnnamed(file: TarFile): Promise<ArchiveEntry> {
     if (await this.#isComplete()) return this.#leaveOut(file, undefined);
+    await this.#room();
     const spool = await this.#keep(file, undefined);
     const digest = await spool.finish();
     const start = await spool.entry.head(4); // may be asked for when the file is gone
@@ -117,7 +118,6 @@ export class ArchiveStream implements AsyncDisposable {
       this.#options.sink.show({ kind: "layer", digest, size: file.size }, "present");
       await this.#drop(spool);
     } else {
-      await this.#room();
       this.#send(spool, digest);
     }
     return { ...spool.entry, digest, head: () => Promise.resolve(start) };
@@ -171,7 +171,7 @@ export class ArchiveStream implements AsyncDisposable {
     this.#sending = [...this.#sending.slice(-1), done];
   }
 
-  /** Waits until one layer at most is on its way: else many could lie on the disk. */
+  /** Waits until one layer at most is on its way: with the one that comes next, two lie on the disk. */
   async #room(): Promise<void> {
     if (this.#sending.length > 1) await this.#sending[0];
   }
