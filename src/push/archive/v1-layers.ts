@@ -40,7 +40,7 @@ export class V1Layers {
     const config = parse(content);
     if (!config) return undefined;
     const last = this.#layers.at(-1);
-    // The last one's holds the image's own configuration; the others get `os` after they have got their name.
+    // The uppermost one's is the image's own; the others were given `os` after their name was made.
     if (last && v1Id(config, last.chainId) === id) return last.diffId;
     delete config["os"];
     return this.#layers.find(({ chainId }) => v1Id(config, chainId) === id)?.diffId;

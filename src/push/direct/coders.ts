@@ -12,7 +12,7 @@ const memLevel = 9;
  */
 const windowBitsOf = (level: number): number => (level === 1 ? 13 : 15);
 
-/** Packs one block, all of it, as what comes before and after it has no part in. */
+/** Packs one block on its own: nothing that comes before or after it changes what comes out. */
 export type PackBlock = (bytes: Buffer) => Promise<Buffer[]>;
 
 const streamOptions = {
