@@ -14,7 +14,7 @@ const digest = `sha256:${hex}`;
 function destination(reference: string, facts: Partial<Parameters<typeof destinationOf>[0]> = {}) {
   const { repository, tag } = destinationOf({
     reference,
-    id: `sha256:${"0".repeat(64)}`,
+    id: undefined, // else a name of hex digits may be the beginning of it
     names: [],
     name: undefined,
     pullAddress: "localhost:5000",
