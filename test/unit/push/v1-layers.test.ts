@@ -42,6 +42,11 @@ test.for([
   ["no configuration", () => "[]", diffIds],
   ["no JSON", () => "{", diffIds],
   ["null", () => "null", diffIds],
+  [
+    "what nests too deep to be written again",
+    () => `{"a":${"[".repeat(2e5)}${"]".repeat(2e5)}}`,
+    diffIds,
+  ],
   ["of an image of which nothing is known", (config: string) => config, []],
 ] as const)("%s tells nothing", ([, change, expected]) => {
   expect(told(expected, change)).toEqual([undefined, undefined, undefined]);
