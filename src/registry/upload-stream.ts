@@ -67,7 +67,7 @@ interface Begun {
   rest: Readable;
 }
 
-/** Reads the beginning: `bytes` is all where the stream ends there, else `take` gives it, once. */
+/** Reads the beginning: `bytes` is all where the stream ends there; else `take` gives what was read, and the rest, once. */
 async function readStart({ open }: StreamSource) {
   const rest = await open(0);
   const start: Buffer[] = [];
@@ -77,13 +77,14 @@ async function readStart({ open }: StreamSource) {
     size += chunk.length;
     if (size > shortest) break;
   }
+  if (size <= shortest) return { bytes: Buffer.concat(start), take: () => undefined };
   let left: Begun | undefined = { start, rest };
   const take = () => {
     const taken = left;
     left = undefined;
     return taken;
   };
-  return size > shortest ? { take } : { bytes: Buffer.concat(start), take };
+  return { take };
 }
 
 async function* concat({ start, rest }: Begun): AsyncGenerator<Buffer, void, undefined> {

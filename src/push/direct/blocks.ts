@@ -7,7 +7,7 @@ export const blockSize = 512 * 1024;
 export interface BlockCoder {
   /** What comes before the first block. */
   head(): Buffer;
-  /** The input may be overwritten once the promise is fulfilled. */
+  /** Nothing before or after a block changes what comes of it. It may be overwritten once the promise is fulfilled. */
   block(bytes: Buffer): Promise<Buffer[]>;
   /** What comes after the last block. Called once, after all of them were given to `block`. */
   tail(): Buffer;
