@@ -8,16 +8,8 @@ import { digestOf } from "../../src/image/digest.ts";
 import { layerTypes, mediaTypes } from "../../src/image/manifest.ts";
 import { openArchive } from "../../src/push/archive/source.ts";
 import { engineOf, openDirectWorld, type DirectWorld } from "../fakes/direct-push.ts";
-import {
-  graphArchive,
-  imageOf,
-  Layout,
-  named,
-  streamOf,
-  tarOf,
-  type OciDescriptor,
-  type TarEntry,
-} from "../fakes/image-archives.ts";
+import { graphArchive, imageOf, streamOf, tarOf, type TarEntry } from "../fakes/image-archives.ts";
+import { Layout, named, type OciDescriptor } from "../fakes/oci-layout.ts";
 import { end, pax, rawEntry, rawImage } from "../fakes/tar-blocks.ts";
 
 let world: DirectWorld;

@@ -5,14 +5,12 @@ import type { PushedImage } from "../../src/events.ts";
 import {
   graphArchive,
   imageOf,
-  Layout,
-  multiPlatform,
-  named,
   podmanArchive,
   tarOf,
   together,
   type TarEntry,
 } from "../fakes/image-archives.ts";
+import { Layout, multiPlatform, named } from "../fakes/oci-layout.ts";
 import { startWorld, type World } from "../fakes/world.ts";
 
 const small = (mark: string) => imageOf([Buffer.from("a base"), Buffer.from(mark)]);

@@ -6,15 +6,8 @@ import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { push as pushImages } from "../../src/index.ts";
 import { Interrupted } from "../../src/output/interrupted.ts";
-import {
-  graphArchive,
-  imageOf,
-  Layout,
-  named,
-  streamOf,
-  tarOf,
-  together,
-} from "../fakes/image-archives.ts";
+import { graphArchive, imageOf, streamOf, tarOf, together } from "../fakes/image-archives.ts";
+import { Layout, named } from "../fakes/oci-layout.ts";
 import { startWorld, type World } from "../fakes/world.ts";
 
 /** A world whose temporary files go to a directory of their own. */

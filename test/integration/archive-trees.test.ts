@@ -7,13 +7,12 @@ import { heldImage } from "../fakes/held.ts";
 import {
   graphArchive,
   imageOf,
-  Layout,
-  named,
   podmanArchive,
   tarOf,
   type SmallImage,
   type TarEntry,
 } from "../fakes/image-archives.ts";
+import { Layout, named } from "../fakes/oci-layout.ts";
 
 let world: DirectWorld;
 beforeAll(async () => {

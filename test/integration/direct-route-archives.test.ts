@@ -6,15 +6,8 @@ import { digestOf } from "../../src/image/digest.ts";
 import { mediaTypes } from "../../src/image/manifest.ts";
 import { openArchive } from "../../src/push/archive/source.ts";
 import { openDirectWorld } from "../fakes/direct-push.ts";
-import {
-  graphArchive,
-  imageOf,
-  Layout,
-  multiPlatform,
-  named,
-  podmanArchive,
-  tarOf,
-} from "../fakes/image-archives.ts";
+import { graphArchive, imageOf, podmanArchive, tarOf } from "../fakes/image-archives.ts";
+import { Layout, multiPlatform, named } from "../fakes/oci-layout.ts";
 
 const signal = new AbortController().signal;
 const small = () => imageOf([Buffer.from("one layer"), Buffer.from("another")]);

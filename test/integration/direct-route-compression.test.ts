@@ -5,16 +5,8 @@ import { expect, test } from "vitest";
 import { digestOf } from "../../src/image/digest.ts";
 import { layerTypes, mediaTypes } from "../../src/image/manifest.ts";
 import { engineOf, openDirectWorld, type DirectWorld } from "../fakes/direct-push.ts";
-import {
-  graphArchive,
-  imageOf,
-  layer,
-  Layout,
-  multiPlatform,
-  named,
-  podmanArchive,
-  tarOf,
-} from "../fakes/image-archives.ts";
+import { graphArchive, imageOf, layer, podmanArchive, tarOf } from "../fakes/image-archives.ts";
+import { Layout, multiPlatform, named } from "../fakes/oci-layout.ts";
 import { clientOf } from "../fakes/registry-client.ts";
 import { answers, hangsUp, refuses } from "../fakes/registry.ts";
 

@@ -1,15 +1,8 @@
 import { Readable } from "node:stream";
 import { expect, test } from "vitest";
 import { engineOf, openDirectWorld } from "../fakes/direct-push.ts";
-import {
-  graphArchive,
-  imageOf,
-  layer,
-  Layout,
-  named,
-  podmanArchive,
-  streamOf,
-} from "../fakes/image-archives.ts";
+import { graphArchive, imageOf, layer, podmanArchive, streamOf } from "../fakes/image-archives.ts";
+import { Layout, named } from "../fakes/oci-layout.ts";
 import { answers, refuses } from "../fakes/registry.ts";
 
 test.for([

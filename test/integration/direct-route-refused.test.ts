@@ -4,14 +4,8 @@ import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/image/digest.ts";
 import { openArchive } from "../../src/push/archive/source.ts";
 import { openDirectWorld } from "../fakes/direct-push.ts";
-import {
-  graphArchive,
-  imageOf,
-  Layout,
-  tarOf,
-  type OciDescriptor,
-  type TarEntry,
-} from "../fakes/image-archives.ts";
+import { graphArchive, imageOf, tarOf, type TarEntry } from "../fakes/image-archives.ts";
+import { Layout, type OciDescriptor } from "../fakes/oci-layout.ts";
 
 const signal = new AbortController().signal;
 

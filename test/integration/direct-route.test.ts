@@ -8,12 +8,10 @@ import {
   graphArchive,
   imageOf,
   layer,
-  Layout,
-  multiPlatform,
-  named,
   podmanArchive,
   type SmallImage,
 } from "../fakes/image-archives.ts";
+import { Layout, multiPlatform, named } from "../fakes/oci-layout.ts";
 import { clientOf } from "../fakes/registry-client.ts";
 
 test("an image of Docker 20.10 keeps its id, and its layers are as they are", async () => {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cuttingProxy, endsOfCut, planOf, randomOf, type CutPlan } from "../fakes/cuts.ts";
 import { heldImage } from "../fakes/held.ts";
-import { graphArchive, imageOf, Layout, named, streamOf, tarOf } from "../fakes/image-archives.ts";
+import { graphArchive, imageOf, streamOf, tarOf } from "../fakes/image-archives.ts";
+import { Layout, named } from "../fakes/oci-layout.ts";
 import { startWorld, type World } from "../fakes/world.ts";
 
 const KiB = 1024;
