@@ -33,21 +33,24 @@ export async function uploadStream(
   const starting = readStart(source);
   starting.catch(() => undefined); // awaited once there is an upload
   let whole: { digest: string; size: number } | undefined;
+  let isTaken = false;
   try {
     return await uploadInSessions({
       ...{ wire, repository, onBytes },
       taken: async () => (whole && (await has(whole.digest)) ? whole : undefined),
       send: async (session) => {
-        const { bytes, take } = await starting;
-        if (bytes) {
+        const begun = await starting;
+        if (begun.isWhole) {
           whole = await resultOf(wire, session.location, source);
+          const bytes = Buffer.concat(begun.start);
           const open = (offset: number) => Readable.from([bytes.subarray(offset)]);
           await finishSession(wire, session, { ...whole, open }, onBytes);
           return whole;
         }
-        const begun = session.offset === 0 ? take() : undefined;
-        const all = begun && Readable.from(concat(begun), { objectMode: false });
-        const location = await sendRest(wire, session, all ? { open: () => all } : source, onBytes);
+        const goesOn = session.offset === 0 && !isTaken;
+        isTaken = true; // what was sent is not kept: it is read once
+        const open = () => Readable.from(all(begun), { objectMode: false });
+        const location = await sendRest(wire, session, goesOn ? { open } : source, onBytes);
         whole = await resultOf(wire, location, source);
         await commit(wire, location, whole.digest);
         return whole;
@@ -55,7 +58,7 @@ export async function uploadStream(
     });
   } finally {
     void starting.then(
-      ({ take }) => take()?.rest.destroy(),
+      ({ rest }) => rest.destroy(),
       () => undefined,
     );
   }
@@ -65,11 +68,13 @@ export async function uploadStream(
 interface Begun {
   start: Buffer[];
   rest: Readable;
+  /** Whether that was all of it. */
+  isWhole: boolean;
 }
 
-/** Reads the beginning: `bytes` is all where the stream ends there; else `take` gives what was read, and the rest, once. */
-async function readStart({ open }: StreamSource) {
+async function readStart({ open }: StreamSource): Promise<Begun> {
   const rest = await open(0);
+  rest.on("error", () => undefined); // nobody listens between its beginning and the rest: who reads on is told
   const start: Buffer[] = [];
   let size = 0;
   for await (const chunk of rest.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -77,18 +82,11 @@ async function readStart({ open }: StreamSource) {
     size += chunk.length;
     if (size > shortest) break;
   }
-  if (size <= shortest) return { bytes: Buffer.concat(start), take: () => undefined };
-  let left: Begun | undefined = { start, rest };
-  const take = () => {
-    const taken = left;
-    left = undefined;
-    return taken;
-  };
-  return { take };
+  return { start, rest, isWhole: size <= shortest };
 }
 
-async function* concat({ start, rest }: Begun): AsyncGenerator<Buffer, void, undefined> {
-  for (let chunk; (chunk = start.shift());) yield chunk; // nothing is kept until the end of the upload
+async function* all({ start, rest }: Begun): AsyncGenerator<Buffer, void, undefined> {
+  for (let chunk; (chunk = start.shift());) yield chunk;
   yield* rest as AsyncIterable<Buffer>;
 }
 

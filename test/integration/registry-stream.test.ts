@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { expect, test } from "vitest";
 import type { StreamSource } from "../../src/registry/types.ts";
 import { blobOf, clientOf } from "../fakes/registry-client.ts";
@@ -86,6 +86,24 @@ test("a stream is not sent twice where only the last answer was lost", async () 
   });
   await client.uploadStream("app", source);
   expect(source.offsets).toEqual([0]);
+});
+
+test("a stream that breaks while the registry has not answered yet fails the upload, and nothing else", async () => {
+  await using faulty = await startFaultyRegistry();
+  await using client = clientOf(faulty);
+  const block = randomBytes(MiB);
+  const damaged = new Error("the disk is gone");
+  async function* content(): AsyncGenerator<Buffer, void, undefined> {
+    for (let mebibytes = 0; mebibytes < 3; mebibytes += 1) yield await Promise.resolve(block);
+    throw damaged;
+  }
+  const body = Readable.from(content(), { objectMode: false });
+  faulty.fault(/^POST/, (_, response) => {
+    body.once("close", () => response.writeHead(202, { location: "there" }).end());
+  });
+  faulty.fault(/^PATCH/, () => undefined);
+  const source = { ...sourceOf(Buffer.alloc(0)), open: () => body };
+  await expect(client.uploadStream("app", source)).rejects.toBe(damaged);
 });
 
 test.for([
