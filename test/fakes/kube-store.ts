@@ -29,6 +29,8 @@ export interface KubeStore {
   readonly objects: KubeObject[];
   /** What was asked of the store, in order, with bodies. */
   readonly requests: StoreRequest[];
+  /** What was really written by way of the API, in order, as `METHOD KIND/NAME`. */
+  writes(): string[];
   /** Name that a SelfSubjectReview tells. */
   user: string;
   find(kind: string, name: string, namespace?: string): KubeObject | undefined;
@@ -163,6 +165,10 @@ export function kubeStore(api: ApiServer): KubeStore {
     get objects() {
       return [...stored.values(), ...pods()];
     },
+    writes: () =>
+      store.requests
+        .filter(({ method, query }) => method !== "GET" && query.get("dryRun") !== "All")
+        .map(({ method, path }) => `${method} ${path.split("/").slice(-2).join("/")}`),
     ...{ requests: [], user: "tester", find, put, remove, admit: undefined, onChange: undefined },
   };
   api.onRequest = (request, response) => {

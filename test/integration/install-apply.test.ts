@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../src/cluster/objects.ts";
 import { diffText } from "../../src/install/apply/diff.ts";
 import { applyObjects } from "../../src/install/apply/apply.ts";
-import { installWorld, rendered, type InstallWorld } from "../fakes/install-world.ts";
+import { installWorld, rendered } from "../fakes/install-world.ts";
 import { conflict, invalid, type StoreRequest } from "../fakes/kube-answers.ts";
 
 const actionsOf = (results: readonly { action: string }[]) =>
@@ -10,11 +10,6 @@ const actionsOf = (results: readonly { action: string }[]) =>
 const text = (pattern: RegExp) => expect.stringMatching(pattern) as string;
 const isDry = ({ query }: StoreRequest) => query.get("dryRun") === "All";
 const isWrite = ({ method }: StoreRequest) => method !== "GET";
-/** What was really written, as `METHOD KIND/NAME`. */
-const writes = ({ store }: InstallWorld) =>
-  store.requests
-    .filter((request) => isWrite(request) && !isDry(request))
-    .map(({ method, path }) => `${method} ${path.split("/").slice(-2).join("/")}`);
 const namespace = "kpush-system";
 
 describe("installing", () => {
@@ -43,7 +38,7 @@ describe("installing", () => {
     const before = structuredClone(world.store.objects);
     world.store.requests.length = 0;
     expect(actionsOf(await world.install())).toEqual(new Set(["unchanged"]));
-    expect(writes(world)).toEqual([]);
+    expect(world.store.writes()).toEqual([]);
     expect(world.store.objects).toEqual(before);
   });
 
@@ -105,7 +100,7 @@ describe("installing", () => {
     await world.install(rendered({ image: "registry:3" }), { forceConflicts: true });
     const forced = world.store.requests.filter(({ method }) => method === "PATCH");
     expect(new Set(forced.map(({ query }) => query.get("force")))).toEqual(new Set(["true"]));
-    expect(writes(world)).toEqual(["PATCH deployments/kpush-registry"]);
+    expect(world.store.writes()).toEqual(["PATCH deployments/kpush-registry"]);
   });
 
   test("case 4: a conflict stops it before anything is changed, and force goes past it", async () => {
@@ -124,9 +119,9 @@ describe("installing", () => {
         "someone else set what kpush would change: deployment kpush-system/kpush-registry: .spec.paused, .spec.replicas (set by kubectl)",
       hint: text(/--force-conflicts/),
     });
-    expect(writes(world)).toEqual([]);
+    expect(world.store.writes()).toEqual([]);
     await world.install(changed, { forceConflicts: true });
-    expect(writes(world)).toContain("PATCH deployments/kpush-registry");
+    expect(world.store.writes()).toContain("PATCH deployments/kpush-registry");
   });
 
   test("case 4: a conflict that comes up after the plan is one too", async () => {
@@ -211,14 +206,14 @@ describe("installing", () => {
       code: "INSTALL_REFUSED",
       message: text(/^the cluster does not take it: deployment kpush-system\/kpush-registry: /),
     });
-    expect(writes(world).filter((one) => one.startsWith("DELETE"))).toEqual([]);
+    expect(world.store.writes().filter((one) => one.startsWith("DELETE"))).toEqual([]);
   });
 
   test("case 8: where the namespace is not there, all is planned to be made", async () => {
     await using world = await installWorld();
     const planned = await world.plan(rendered());
     expect(actionsOf(planned)).toEqual(new Set(["create"]));
-    expect(writes(world)).toEqual([]);
+    expect(world.store.writes()).toEqual([]);
     expect(diffText(planned)).toContain("secret: (hidden)");
   });
 
