@@ -19,13 +19,13 @@ export function layerLines(layers: readonly LayerReport[], columns?: number): st
 }
 
 /**
- * What `--dry-run` prints of one image: where it would go and how, its layers, and their sum. On a narrow terminal
+ * What `--dry-run` prints of one image: where it would go and how, its layers, their sum, and further tags. On a narrow terminal
  * the way stands below the place, which is never cut.
  *
  * @param columns - of the terminal that it goes to; undefined where it goes elsewhere
  */
 export function plannedText(planned: PlannedImage, columns?: number): string {
-  const { target, context, route, reason, layers } = planned;
+  const { target, context, tags, route, reason, layers } = planned;
   const way = { daemon: "sent by the engine", direct: "sent by kpush", none: "unchanged" }[route];
   const indent = "  ";
   const left = columns === undefined ? undefined : columns - indent.length;
@@ -34,7 +34,10 @@ export function plannedText(planned: PlannedImage, columns?: number): string {
   const whole = `${where}  ${how}`;
   const fits = left === undefined || widthOf(whole) <= left + indent.length;
   const head = fits ? [whole] : [where, indent + truncate(how, left)];
-  const lines = [...layerLines(layers, left), sumOf(planned)].map((line) => indent + line);
+  const others = tags.slice(1).join(", ");
+  const all = [...layerLines(layers, left), sumOf(planned)];
+  if (others !== "") all.push(`also tagged: ${others}`);
+  const lines = all.map((line) => indent + line);
   return `${[...head, ...lines].join("\n")}\n`;
 }
 

@@ -1,6 +1,7 @@
 import { KpushError, messageOf } from "../errors.ts";
 import type { PushedImage } from "../events.ts";
 import { compressionWords, parseCompression } from "../image/compression.ts";
+import { temporaryParent } from "./archive/temp.ts";
 import { chooseRoute, openKnowledge, unreachable, type Knowledge } from "./choose-route.ts";
 import { daemonRoute, saysLost, saysTooLittle } from "./daemon-route.ts";
 import { directRoute } from "./direct/route.ts";
@@ -170,7 +171,7 @@ async function sendOnce(
       platform: options.platform,
       report,
       signal,
-      directory: context.surroundings.env["TMPDIR"],
+      directory: temporaryParent(context.surroundings.env),
       compression: compressionOf(options),
       ...{ known, roundTrip, cache: knowledge.cache },
     });

@@ -2,6 +2,7 @@ import { statfs } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { Engine } from "../engine/types.ts";
 import { GrowingFile } from "./archive/growing-file.ts";
+import { temporaryParent } from "./archive/temp.ts";
 import type { Source } from "./sources.ts";
 import type { Context } from "./types.ts";
 
@@ -28,7 +29,7 @@ export function shareExports(sources: readonly Source[], context: Context): Shar
     const keep = async (name: string, platform: string | undefined) => {
       if (!(await room.take(local.size))) return undefined;
       const content = await engine.export(name, platform);
-      return GrowingFile.open(content, context.surroundings.env["TMPDIR"]);
+      return GrowingFile.open(content, temporaryParent(context.surroundings.env));
     };
     const share = async (name: string, platform?: string): Promise<Readable> => {
       const key = JSON.stringify([name, platform]);
@@ -56,7 +57,7 @@ export function shareExports(sources: readonly Source[], context: Context): Shar
 
 /** The space for temporary files, as it is at first: exports that begin together must find room beside one another. */
 function openRoom({ surroundings, report }: Context) {
-  const where = surroundings.env["TMPDIR"] ?? "/var/tmp";
+  const where = temporaryParent(surroundings.env) ?? "/var/tmp";
   let free: Promise<number> | undefined;
   let taken = 0;
   return {

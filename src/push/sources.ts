@@ -9,6 +9,7 @@ import {
   type ArchiveOptions,
   type OpenArchive,
 } from "./archive/source.ts";
+import { temporaryParent } from "./archive/temp.ts";
 import { noStandardInput, type ImageRequest } from "./request.ts";
 import type { Context, PushOptions } from "./types.ts";
 
@@ -96,7 +97,7 @@ async function openRequested(
   { surroundings: { cwd, env, stdin }, report, signal }: Context,
   opening: Promise<unknown>,
 ): Promise<OpenArchive> {
-  const options: ArchiveOptions = { signal, cwd, directory: env["TMPDIR"], platform, report };
+  const options: ArchiveOptions = { signal, cwd, directory: temporaryParent(env), platform, report };
   if (request.kind === "archive") return openArchive(request.path, options);
   if (!stdin) throw noStandardInput();
   report({ type: "phase", text: "reading standard input" });

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { pathsOf } from "../engine/endpoint.ts";
-import { diskError } from "./archive/temp.ts";
+import { diskError, temporaryParent } from "./archive/temp.ts";
 import { writeLoginHelper, type Login } from "./login-helper.ts";
 import { isConfig, readOwnConfigs, type Config, type Place } from "./tool-configs.ts";
 
@@ -28,7 +28,7 @@ export async function openToolLogin(login: Login, place: Place): Promise<ToolLog
   const { env, platform } = place;
   const { join } = pathsOf(platform);
   const own = await readOwnConfigs(place);
-  const parent = env["TMPDIR"] || tmpdir();
+  const parent = temporaryParent(env) ?? tmpdir();
   const directory = await mkdtemp(join(parent, "kpush-login-")).catch((error: unknown) => {
     throw diskError(error, parent);
   });

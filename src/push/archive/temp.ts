@@ -4,6 +4,11 @@ import { join } from "node:path";
 import { KpushError, messageOf } from "../../errors.ts";
 import type { OpenFile } from "./file.ts";
 
+/** Where the user wants temporary files, if anywhere: an empty TMPDIR says nothing, and is no name of the current directory. */
+export function temporaryParent(env: NodeJS.ProcessEnv): string | undefined {
+  return env["TMPDIR"] || undefined;
+}
+
 /**
  * Makes a temporary file in a private directory (mode 0700). Both lose their names at once, so that nothing is
  * left behind even when the process is killed; where the system does not allow that (Windows), they go when the file

@@ -27,6 +27,13 @@ localhost:5000/myapp:dev  sent by the engine: the engine can push by itself
 `);
 });
 
+test("the tags that it would get besides are told", () => {
+  const tags = ["dev", "v2", "latest"];
+  const text = plannedText(planned({ tags }));
+  expect(text).toMatch(/^localhost:5000\/myapp:dev {2}sent/);
+  expect(text).toMatch(/ would be sent\n {2}also tagged: v2, latest\n$/);
+});
+
 test("an unchanged image says so", () => {
   const layers = [layer("present", 5, "ADD rootfs.tar /")];
   expect(plannedText(planned({ route: "none", reason: "it is there", layers }))).toBe(`\
