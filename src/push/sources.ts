@@ -97,7 +97,13 @@ async function openRequested(
   { surroundings: { cwd, env, stdin }, report, signal }: Context,
   opening: Promise<unknown>,
 ): Promise<OpenArchive> {
-  const options: ArchiveOptions = { signal, cwd, directory: temporaryParent(env), platform, report };
+  const options: ArchiveOptions = {
+    signal,
+    cwd,
+    directory: temporaryParent(env),
+    platform,
+    report,
+  };
   if (request.kind === "archive") return openArchive(request.path, options);
   if (!stdin) throw noStandardInput();
   report({ type: "phase", text: "reading standard input" });

@@ -1,4 +1,3 @@
-import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
@@ -73,13 +72,12 @@ export async function openArchive(path: string, options: ArchiveOptions): Promis
     });
     if (!compressionOf(buffer))
       return await readTar({ handle, [Symbol.asyncDispose]: () => handle.close() }, index, options);
+    const packed = handle.createReadStream({ start: 0, highWaterMark: 1024 * 1024 });
+    return await readKept(packed, index, options, failure);
   } catch (error) {
     await handle.close();
     throw error;
   }
-  await handle.close();
-  const packed = createReadStream(where, { highWaterMark: 1024 * 1024 });
-  return readKept(packed, index, options, failure);
 }
 
 /**
